@@ -21,6 +21,8 @@ export type AccountTrouble =
   | { readonly kind: "token-rejected" }
   /** 429: wait; the provider's own hint in milliseconds, if it gave one. */
   | { readonly kind: "throttled"; readonly retryAfterMs: number | null }
+  /** No reply, a 5xx or one that cannot be read: too many of them open the account's circuit. */
+  | { readonly kind: "failing"; readonly reason: string }
   /** 403, out of credit and the like: a person has to act. `advice` says what to check, without secrets. */
   | { readonly kind: "held"; readonly reason: string; readonly advice: string };
 

@@ -2,11 +2,13 @@
 // transport.ts alone sends. A new provider is one file of this shape and one line in index.ts.
 
 import type { Account, ProviderName } from "../domain/account.ts";
-import type { CallId, MessageId } from "../domain/message.ts";
+import type { Batch, BatchForm, OutgoingMessage } from "../domain/batch.ts";
+import type { CallId } from "../domain/message.ts";
 import type { AccountTrouble, Outcome } from "../domain/outcome.ts";
 import type { PhoneNumber } from "../domain/phone-number.ts";
 import type { Sensitive } from "../domain/sensitive.ts";
-import type { Template } from "../domain/template.ts";
+
+export type { Batch, BatchForm, OutgoingMessage };
 
 export type Provider = {
   readonly name: ProviderName;
@@ -38,28 +40,6 @@ export type ProviderFacts = {
   readonly unknownSettledBy: "look-up" | "idempotent-resend" | "class";
   /** Vendor pages these facts were read from. */
   readonly sources: readonly string[];
-};
-
-export type BatchForm = {
-  /** The campaign's template; null for single messages, which carry their own text. */
-  readonly template: Template | null;
-  readonly from: string | null;
-};
-
-export type OutgoingMessage = {
-  readonly id: MessageId;
-  readonly to: PhoneNumber;
-  /** The rendered text. */
-  readonly text: Sensitive<string>;
-  /** The recipient's values in the order of `template.fields`; empty without a template. */
-  readonly values: readonly Sensitive<string>[];
-};
-
-/** Messages that travel in one request. Recipients are distinct. */
-export type Batch = BatchForm & {
-  /** Our reference for this request. */
-  readonly callId: CallId;
-  readonly messages: readonly OutgoingMessage[];
 };
 
 export type HttpRequest = {

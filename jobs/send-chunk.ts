@@ -1,0 +1,121 @@
+// The hop from the queue to the provider: claim a chunk, send its messages request by request
+// (send-request.ts), give the chunk back. What is on disk if the process dies:
+//
+//   before an attempt's commit    nothing; the lease ends and the chunk goes back to the queue
+//   between commit and record     open attempts; the next owner of the chunk makes them `unknown`
+//   after the record              the outcome; a second run finds nothing to do
+
+import assert from "node:assert";
+import { randomUUID } from "node:crypto";
+import { composeMessage, cutRequests } from "../src/domain/batch.ts";
+import { again, done, type StepEnd, stop } from "../src/domain/step-end.ts";
+import { parseTemplate, type Template } from "../src/domain/template.ts";
+import { unknownWaits } from "../src/domain/unknown.ts";
+import type { ClaimedChunk } from "../src/ledger/chunks.ts";
+import type { LeaseKeeper } from "../src/ledger/lease-keeper.ts";
+import type { Enqueue } from "../src/queue/enqueue.ts";
+import type { SendChunk } from "../src/queue/queues.ts";
+import { releaseCampaign } from "./release-campaign.ts";
+import {
+  type AccountParts,
+  isOver,
+  recordEndings,
+  type SendRequestParts,
+  sendRequest,
+  type Turn,
+} from "./send-request.ts";
+
+export type SendChunkParts = SendRequestParts & {
+  readonly leases: LeaseKeeper;
+  readonly enqueue: Enqueue;
+  readonly accounts: ReadonlyMap<string, AccountParts>;
+};
+
+/** After this long a chunk gives way to others that wait for the account, more urgent ones first. */
+const TURN_MS = 5_000;
+/** An account that is paused for longer is not worth a claim. */
+const PAUSE_WORTH_WAITING_MS = 1_000;
+
+export async function sendChunk(
+  parts: SendChunkParts,
+  payload: SendChunk,
+  signal: AbortSignal,
+): Promise<StepEnd> {
+  const at = parts.accounts.get(payload.account);
+  if (at === undefined) return stop(`no account ${payload.account} is configured`);
+  const { pausedMs } = await parts.limiter.state(at.account);
+  if (pausedMs > PAUSE_WORTH_WAITING_MS) return again(pausedMs);
+
+  const chunk = await parts.ledger.chunks.claim(payload.chunkId, {
+    lease: randomUUID(),
+    leaseMs: parts.leases.leaseMs,
+    settleInMs: unknownWaits(at.unknownRules),
+  });
+  if (chunk === null) return done;
+  parts.leases.hold(chunk.lease);
+  try {
+    if (chunk.fenced > 0)
+      parts.log.warn(
+        { chunk: chunk.id, messages: chunk.fenced },
+        "a worker was lost; its open attempts are unknown",
+      );
+    await takeTurn({ chunk, parts, at, signal, endsAtMs: performance.now() + TURN_MS, over: false });
+  } finally {
+    parts.leases.drop(chunk.lease);
+  }
+  return passOn(parts, at, chunk);
+}
+
+/** Gives the chunk back and lets the next ones of its campaign follow. */
+async function passOn(
+  { ledger, leases, limiter, enqueue }: SendChunkParts,
+  at: AccountParts,
+  chunk: ClaimedChunk,
+): Promise<StepEnd> {
+  const finished = await ledger.chunks.finish(chunk, leases.leaseMs);
+  if (finished?.state === "released") {
+    const { pausedMs } = await limiter.state(at.account);
+    return again(Math.max(finished.dueInMs, pausedMs));
+  }
+  if (finished?.state === "done" && chunk.campaignId !== null) {
+    await releaseCampaign({ ledger, enqueue }, chunk.campaignId);
+  }
+  return done;
+}
+
+async function takeTurn(turn: Turn): Promise<void> {
+  const { chunk, parts, at } = turn;
+  const template = storedTemplate(chunk);
+  const form = { template, from: chunk.sender ?? at.account.from };
+  const messages = (await parts.ledger.chunks.load(chunk.id)).map((stored) =>
+    composeMessage(stored, template),
+  );
+  const requests = cutRequests(messages, {
+    batchMax: at.provider.facts.batchMax,
+    segmentsMax: Math.floor(at.account.limits.segmentsPerSecond ?? Number.POSITIVE_INFINITY),
+    mayShare: (message) => template !== null && at.provider.mayShareRequest(message, form),
+  });
+
+  // Lanes, not one queue of all requests: chunks that run side by side share the account's slots evenly.
+  let next = 0;
+  const lane = async () => {
+    let recording: Promise<void> = Promise.resolve();
+    while (next < requests.length && !isOver(turn)) {
+      const request = requests[next++] ?? [];
+      const endings = await at.inFlight(() => sendRequest(turn, form, request));
+      // The slot is free for the next call while this one is being recorded; one recording a lane at most.
+      await recording;
+      recording = recordEndings(turn, endings);
+    }
+    await recording;
+  };
+  await Promise.all(Array.from({ length: Math.min(at.account.limits.inFlight, requests.length) }, lane));
+}
+
+/** A template was parsed when its campaign was accepted; one that cannot be parsed now is a broken ledger. */
+function storedTemplate({ id, template }: ClaimedChunk): Template | null {
+  if (template === null) return null;
+  const parsed = parseTemplate(template);
+  assert(parsed.ok, `the template of chunk ${id} cannot be read`);
+  return parsed.template;
+}

@@ -1,0 +1,92 @@
+// Entry: the process that runs the steps. One consumer an account and one for the schedules; plain timers
+// beside the schedules, because a queue's scheduler has been seen to stop.
+
+import { setInterval } from "node:timers";
+import type { StepEnd } from "../src/domain/step-end.ts";
+import type { Parts } from "../src/parts.ts";
+import { type Consumer, consume } from "../src/queue/consume.ts";
+import { accountQueue, type Payload, SCHEDULE_QUEUE } from "../src/queue/queues.ts";
+import { reconcile } from "./reconcile.ts";
+import { refreshToken } from "./refresh-token.ts";
+import { sendChunk } from "./send-chunk.ts";
+
+export type Worker = {
+  readonly isUp: () => boolean;
+  /** Starts no more calls, lets those in flight end and be recorded, at most `deadlineMs`. */
+  readonly close: (deadlineMs: number) => Promise<void>;
+};
+
+/** Chunks of one account that a process works on side by side: enough to hide the claim of the next one. */
+const CHUNKS_AT_ONCE = 4;
+const SWEEP_EVERY_MS = 5_000;
+/** The timers are slower than the schedules they stand in for, so that they find nothing to do. */
+const TIMER_SLOWER = 1.5;
+const JITTER = 0.1;
+
+export async function startWorker(parts: Parts): Promise<Worker> {
+  const { engine, enqueue, log, config } = parts;
+  const run = async (payload: Payload, signal: AbortSignal): Promise<StepEnd> => {
+    switch (payload.step) {
+      case "send-chunk":
+        return sendChunk(parts, payload, signal);
+      case "refresh-token":
+        return refreshToken(parts, payload);
+      case "reconcile":
+        return reconcile(parts);
+      default:
+        return payload satisfies never;
+    }
+  };
+  const names = [...parts.accounts.keys()];
+  const consumers: Consumer[] = [
+    ...names.map((name) => ({ queue: accountQueue(name), concurrency: CHUNKS_AT_ONCE })),
+    { queue: SCHEDULE_QUEUE, concurrency: 2 },
+  ].map((one) => consume({ ...one, run, backend: engine.queueBackend, log }));
+
+  const refreshEveryMs = config.token.refreshEverySeconds * 1000;
+  const oauth = names.filter((name) => hasToken(parts, name));
+  const timers = [
+    every(SWEEP_EVERY_MS * TIMER_SLOWER, () => reconcile(parts)),
+    ...oauth.map((account) => every(refreshEveryMs * TIMER_SLOWER, () => refreshToken(parts, { account }))),
+  ];
+  // Neither blocks the start: with the queue away, the timers do the schedules' work.
+  const schedules = [
+    enqueue.schedule("reconcile", { step: "reconcile" }, SWEEP_EVERY_MS),
+    ...oauth.map((account) =>
+      enqueue.schedule(
+        `refresh-token-${account}`,
+        { step: "refresh-token", account },
+        jittered(refreshEveryMs),
+      ),
+    ),
+  ];
+  Promise.all(schedules).catch((error: unknown) =>
+    log.warn({ err: String(error) }, "schedules could not be set; timers do their work"),
+  );
+
+  function every(everyMs: number, work: () => Promise<unknown>): NodeJS.Timeout {
+    return setInterval(() => {
+      work().catch((error: unknown) =>
+        log.warn({ err: String(error) }, "scheduled work failed; it will run again"),
+      );
+    }, jittered(everyMs));
+  }
+
+  return {
+    isUp: () => consumers.every((consumer) => consumer.isRunning()),
+    async close(deadlineMs) {
+      for (const timer of timers) clearInterval(timer);
+      await Promise.all(consumers.map((consumer) => consumer.close(deadlineMs)));
+    },
+  };
+}
+
+function hasToken(parts: Parts, name: string): boolean {
+  const at = parts.accounts.get(name);
+  return at !== undefined && at.provider.buildTokenRequest(at.account) !== null;
+}
+
+/** A little less than asked for, so that a fleet's schedules do not fall together. */
+function jittered(ms: number): number {
+  return Math.round(ms * (1 - Math.random() * JITTER));
+}

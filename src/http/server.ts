@@ -1,0 +1,62 @@
+// [0] The HTTP doors. For now the two that an operator's machinery asks: is it alive, is it ready.
+
+import Fastify, { type FastifyInstance } from "fastify";
+import { VolleyError } from "../domain/errors.ts";
+
+/** Answers the reasons why the process is not ready; empty when it is. */
+export type Readiness = () => Promise<readonly string[]>;
+
+export type HttpServer = { readonly url: string; readonly close: () => Promise<void> };
+
+const BODY_BYTES_MAX = 1_048_576;
+
+export async function openHttpServer({
+  host,
+  port,
+  readiness,
+}: {
+  readonly host: string;
+  readonly port: number;
+  readonly readiness: Readiness;
+}): Promise<HttpServer> {
+  const app = Fastify({ logger: false, bodyLimit: BODY_BYTES_MAX, forceCloseConnections: true });
+  addHealth(app, readiness);
+  try {
+    const url = await app.listen({ host, port });
+    return { url, close: () => app.close() };
+  } catch (error) {
+    await app.close();
+    throw listenError(error, host, port);
+  }
+}
+
+function addHealth(app: FastifyInstance, readiness: Readiness): void {
+  app.get("/healthz", async () => ({ status: "ok" }));
+  app.get("/readyz", async (_, reply) => {
+    const faults = await readiness();
+    return reply
+      .code(faults.length === 0 ? 200 : 503)
+      .send({ status: faults.length === 0 ? "ready" : "not ready", faults });
+  });
+}
+
+function listenError(error: unknown, host: string, port: number): unknown {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  const where = `${host}:${port}`;
+  switch (code) {
+    case "EADDRINUSE":
+      return new VolleyError(
+        "port_taken",
+        `Cannot listen on ${where}: another program does. Set server.port, or stop that program.`,
+      );
+    case "EACCES":
+    case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
+      return new VolleyError(
+        "port_taken",
+        `Cannot listen on ${where}: ${code}. Check server.host and server.port.`,
+      );
+    default:
+      return error;
+  }
+}

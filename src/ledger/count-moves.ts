@@ -1,0 +1,29 @@
+// A campaign's counts change in the statement that moves its messages, or they would one day disagree.
+
+import type { MessageState } from "../domain/message.ts";
+
+/**
+ * The CTE `counted`: takes the moved messages out of state `from` and adds them to the state they are in now.
+ * `moved` names a CTE with the columns campaign_id and state; `slot` the parameter with the writer's slot.
+ * Rows are written in one order everywhere, so that two statements cannot lock each other out.
+ */
+export function countMoves({
+  from,
+  moved,
+  slot,
+}: {
+  from: MessageState;
+  moved: string;
+  slot: `$${number}`;
+}): string {
+  return `counted as (
+        insert into volley.campaign_count as cc (campaign_id, slot, state, messages)
+        select campaign_id, ${slot}, state, sum(messages) from (
+          select campaign_id, '${from}'::volley.message_state as state, -count(*) as messages from ${moved} group by 1
+          union all
+          select campaign_id, state, count(*) from ${moved} group by 1, 2
+        ) as change
+        where campaign_id is not null group by campaign_id, state order by campaign_id, state
+        on conflict (campaign_id, slot, state) do update set messages = cc.messages + excluded.messages
+      )`;
+}

@@ -1,0 +1,35 @@
+// [6] The ledger: the only owner of SQL about messages. What we promised, what we tried, how it ended.
+
+import type { Pool } from "pg";
+import { ATTEMPTS_MAX } from "../domain/message.ts";
+import { createAttempts } from "./attempts.ts";
+import { createCampaigns } from "./campaigns.ts";
+import { createChunks } from "./chunks.ts";
+import { createMessages } from "./messages.ts";
+import { isMigrated, migrateLedger } from "./migrate.ts";
+import { createUnknowns } from "./unknowns.ts";
+
+export type Ledger = ReturnType<typeof createLedger>;
+
+/** Slots of campaign_count: 0 is the intake's; the rest is shared out so that processes rarely meet in one. */
+const WRITERS_MAX = 1000;
+
+export type LedgerOptions = {
+  readonly pool: Pool;
+  /** Tries in a message's life, the first included. */
+  readonly attemptsMax?: number;
+};
+
+export function createLedger({ pool, attemptsMax = ATTEMPTS_MAX }: LedgerOptions) {
+  // Two processes in one slot wait for each other's row, no more: a random slot is good enough.
+  const writer = 1 + Math.floor(Math.random() * WRITERS_MAX) * 3;
+  return {
+    campaigns: createCampaigns(pool),
+    chunks: createChunks(pool, { slot: writer }),
+    attempts: createAttempts(pool, { attemptsMax, openSlot: writer + 1, recordSlot: writer + 2 }),
+    unknowns: createUnknowns(pool, { attemptsMax, slot: writer }),
+    messages: createMessages(pool),
+    migrate: () => migrateLedger(pool),
+    isMigrated: () => isMigrated(pool),
+  };
+}

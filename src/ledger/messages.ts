@@ -1,0 +1,196 @@
+// [6] Messages as people read them: one with its attempts, or a page of them.
+
+import type { Pool } from "pg";
+import type { CampaignId, MessageClass, MessageId, MessageState } from "../domain/message.ts";
+import type { Outcome } from "../domain/outcome.ts";
+import type { PhoneNumber } from "../domain/phone-number.ts";
+
+export type Message = {
+  readonly id: MessageId;
+  readonly campaignId: CampaignId | null;
+  readonly to: PhoneNumber;
+  readonly state: MessageState;
+  readonly class: MessageClass;
+  readonly account: string;
+  readonly segments: number;
+  readonly position: number;
+  readonly attempts: number;
+  readonly deferrals: number;
+  readonly providerMessageId: string | null;
+  readonly reason: string | null;
+  readonly changedAt: Date;
+};
+
+export type PastAttempt = {
+  readonly number: number;
+  readonly account: string;
+  readonly callId: string;
+  readonly openedAt: Date;
+  readonly closedAt: Date;
+  readonly outcome: Outcome["kind"];
+  readonly reason: string | null;
+  readonly late: boolean;
+  readonly settledAs: string | null;
+};
+
+export type MessageFilter = {
+  readonly campaign?: CampaignId | undefined;
+  readonly state?: MessageState | undefined;
+  readonly to?: PhoneNumber | undefined;
+  readonly since?: Date | undefined;
+};
+
+/** What a campaign did, for its summary; read from the rows, not from the counts. */
+export type CampaignFacts = {
+  readonly reasons: readonly {
+    readonly state: MessageState;
+    readonly reason: string;
+    readonly messages: number;
+  }[];
+  readonly accounts: readonly { readonly account: string; readonly accepted: number }[];
+  readonly retries: number;
+  readonly resentByPolicy: number;
+};
+
+export type Messages = ReturnType<typeof createMessages>;
+
+export const PAGE_ROWS_MAX = 500;
+
+const COLUMNS = `m.id, c.campaign_id, m.recipient, m.state, c.class, coalesce(m.account, c.account) as account,
+  m.segments, m.position, m.attempts, m.deferrals, m.provider_message_id, m.reason, m.changed_at`;
+
+export function createMessages(pool: Pool) {
+  return {
+    async find(id: MessageId): Promise<Message | null> {
+      const { rows } = await pool.query<MessageRow>(
+        `select ${COLUMNS} from volley.message m join volley.chunk c on c.id = m.chunk_id where m.id = $1`,
+        [id],
+      );
+      return rows[0] === undefined ? null : toMessage(rows[0]);
+    },
+
+    async attempts(id: MessageId): Promise<PastAttempt[]> {
+      const { rows } = await pool.query<AttemptRow>(
+        `select number, account, call_id, opened_at, closed_at, outcome, reason, late, settled_as
+         from volley.attempt where message_id = $1 order by id`,
+        [id],
+      );
+      return rows.map((row) => ({
+        number: row.number,
+        account: row.account,
+        callId: row.call_id,
+        openedAt: row.opened_at,
+        closedAt: row.closed_at,
+        outcome: row.outcome,
+        reason: row.reason,
+        late: row.late,
+        settledAs: row.settled_as,
+      }));
+    },
+
+    /**
+     * One page, newest ids first; `before` is the last id of the page before. In a campaign the ids share
+     * their time, so a page of it is in no particular order, but no row is missed or shown twice.
+     */
+    async list(
+      filter: MessageFilter,
+      page: { before?: MessageId | undefined; limit: number },
+    ): Promise<Message[]> {
+      const wanted: string[] = [];
+      const values: unknown[] = [];
+      const where = (condition: (parameter: string) => string, value: unknown) => {
+        if (value === undefined) return;
+        values.push(value);
+        wanted.push(condition(`$${values.length}`));
+      };
+      where((id) => `m.chunk_id in (select id from volley.chunk where campaign_id = ${id})`, filter.campaign);
+      where((state) => `m.state = ${state}`, filter.state);
+      where((to) => `m.recipient = ${to}`, filter.to);
+      where((since) => `m.changed_at >= ${since}`, filter.since);
+      where((before) => `m.id < ${before}`, page.before);
+      values.push(Math.min(page.limit, PAGE_ROWS_MAX));
+      const { rows } = await pool.query<MessageRow>(
+        `select ${COLUMNS} from volley.message m join volley.chunk c on c.id = m.chunk_id
+         ${wanted.length > 0 ? `where ${wanted.join(" and ")}` : ""}
+         order by m.id desc limit $${values.length}`,
+        values,
+      );
+      return rows.map(toMessage);
+    },
+
+    async campaignFacts(id: CampaignId): Promise<CampaignFacts> {
+      const { rows: reasons } = await pool.query<{ state: MessageState; reason: string; messages: string }>(
+        `select m.state, coalesce(m.reason, '') as reason, count(*) as messages
+         from volley.message m join volley.chunk c on c.id = m.chunk_id
+         where c.campaign_id = $1 and m.state not in ('accepted', 'delivered')
+         group by 1, 2 order by 3 desc limit 50`,
+        [id],
+      );
+      const { rows: accounts } = await pool.query<{ account: string; accepted: string }>(
+        `select coalesce(m.account, c.account) as account, count(*) as accepted
+         from volley.message m join volley.chunk c on c.id = m.chunk_id
+         where c.campaign_id = $1 and m.state in ('accepted', 'delivered', 'undelivered')
+         group by 1 order by 1`,
+        [id],
+      );
+      const { rows: attempts } = await pool.query<{ retries: string; resent: string }>(
+        `select coalesce(sum(m.attempts - 1) filter (where m.attempts > 1), 0) as retries,
+           (select count(*) from volley.attempt a where a.campaign_id = $1 and a.settled_as = 'resent') as resent
+         from volley.message m join volley.chunk c on c.id = m.chunk_id where c.campaign_id = $1`,
+        [id],
+      );
+      return {
+        reasons: reasons.map((row) => ({ ...row, messages: Number(row.messages) })),
+        accounts: accounts.map((row) => ({ ...row, accepted: Number(row.accepted) })),
+        retries: Number(attempts[0]?.retries ?? 0),
+        resentByPolicy: Number(attempts[0]?.resent ?? 0),
+      };
+    },
+  };
+}
+
+type MessageRow = {
+  id: MessageId;
+  campaign_id: CampaignId | null;
+  recipient: PhoneNumber;
+  state: MessageState;
+  class: MessageClass;
+  account: string;
+  segments: number;
+  position: number;
+  attempts: number;
+  deferrals: number;
+  provider_message_id: string | null;
+  reason: string | null;
+  changed_at: Date;
+};
+
+type AttemptRow = {
+  number: number;
+  account: string;
+  call_id: string;
+  opened_at: Date;
+  closed_at: Date;
+  outcome: Outcome["kind"];
+  reason: string | null;
+  late: boolean;
+  settled_as: string | null;
+};
+
+function toMessage(row: MessageRow): Message {
+  return {
+    id: row.id,
+    campaignId: row.campaign_id,
+    to: row.recipient,
+    state: row.state,
+    class: row.class,
+    account: row.account,
+    segments: row.segments,
+    position: row.position,
+    attempts: row.attempts,
+    deferrals: row.deferrals,
+    providerMessageId: row.provider_message_id,
+    reason: row.reason,
+    changedAt: row.changed_at,
+  };
+}

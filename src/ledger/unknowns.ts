@@ -1,0 +1,148 @@
+// [6] Unknowns: attempts that may have sent their message. They wait here until evidence settles them, the
+// message's class allows another attempt, or the reconciler has asked often enough and leaves them to a person.
+
+import type { Pool } from "pg";
+import type { CallId, CampaignId, MessageClass, MessageId, MessageState } from "../domain/message.ts";
+import type { PhoneNumber } from "../domain/phone-number.ts";
+import { countMoves } from "./count-moves.ts";
+
+export type DueUnknown = {
+  readonly attemptId: string;
+  readonly messageId: MessageId;
+  readonly campaignId: CampaignId | null;
+  readonly callId: CallId;
+  readonly account: string;
+  readonly class: MessageClass;
+  readonly to: PhoneNumber;
+  readonly openedAt: Date;
+  readonly closedAgoMs: number;
+  /** Look-ups that were answered so far. */
+  readonly lookUps: number;
+  /** False: the message has used up its tries. */
+  readonly mayTryAgain: boolean;
+};
+
+export type Settlement = {
+  readonly attemptId: string;
+  readonly messageId: MessageId;
+  readonly callId: CallId;
+  /**
+   * accepted: the provider has it. absent: proven not to be there, back to queued. resent: the class allows
+   * another attempt although nobody knows. kept: nothing more can be learnt; it stays unknown.
+   */
+  readonly as: "accepted" | "absent" | "resent" | "kept";
+  readonly providerMessageId: string | null;
+};
+
+export type Unknowns = ReturnType<typeof createUnknowns>;
+
+export function createUnknowns(
+  pool: Pool,
+  { attemptsMax, slot }: { readonly attemptsMax: number; readonly slot: number },
+) {
+  return {
+    /** Takes the unknowns whose time has come; they come back after `againInMs` unless somebody settles or postpones them. */
+    async takeDue({ limit, againInMs }: { limit: number; againInMs: number }): Promise<DueUnknown[]> {
+      const { rows } = await pool.query<DueRow>(
+        `with due as (
+           select id from volley.attempt
+           where settled_at is null and settle_at <= now()
+           order by settle_at limit $1 for update skip locked
+         )
+         update volley.attempt a set settle_at = now() + $2 * interval '1 ms'
+         from due, volley.message m, volley.chunk c
+         where a.id = due.id and m.id = a.message_id and c.id = a.chunk_id
+         returning a.id as attempt_id, a.message_id, a.campaign_id, a.call_id, a.account, c.class, m.recipient,
+           a.opened_at, extract(epoch from now() - a.closed_at) * 1000 as closed_ago_ms, a.look_ups, m.attempts`,
+        [limit, againInMs],
+      );
+      return rows.map((row) => ({
+        attemptId: row.attempt_id,
+        messageId: row.message_id,
+        campaignId: row.campaign_id,
+        callId: row.call_id,
+        account: row.account,
+        class: row.class,
+        to: row.recipient,
+        openedAt: row.opened_at,
+        closedAgoMs: Number(row.closed_ago_ms),
+        lookUps: row.look_ups,
+        mayTryAgain: row.attempts < attemptsMax,
+      }));
+    },
+
+    /** An answered look-up that found nothing yet counts; the next one follows after `inMs`. */
+    async postpone(
+      attempts: readonly { attemptId: string; answered: boolean; inMs: number }[],
+    ): Promise<void> {
+      await pool.query(
+        `update volley.attempt a
+         set settle_at = now() + p.in_ms * interval '1 ms', look_ups = a.look_ups + p.answered::int
+         from unnest($1::bigint[], $2::boolean[], $3::float8[]) as p (id, answered, in_ms)
+         where a.id = p.id and a.settled_at is null`,
+        [
+          attempts.map((one) => one.attemptId),
+          attempts.map((one) => one.answered),
+          attempts.map((one) => one.inMs),
+        ],
+      );
+    },
+
+    /** Settles unknowns, moves their messages and counts, and opens the chunks again that have work once more. */
+    async settle(settlements: readonly Settlement[]): Promise<{ id: MessageId; state: MessageState }[]> {
+      const { rows } = await pool.query<{ id: MessageId; state: MessageState }>(
+        `with given as (
+           select * from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::volley.settlement[], $5::text[])
+             as g (attempt_id, message_id, call_id, settled_as, provider_message_id)
+         ),
+         settled as (
+           update volley.attempt a set settled_at = now(), settled_as = g.settled_as
+           from given g where a.id = g.attempt_id and a.settled_at is null
+           returning g.*, a.campaign_id
+         ),
+         moved as (
+           update volley.message m
+           set state = case
+               when s.settled_as = 'accepted' then 'accepted'::volley.message_state
+               when m.attempts >= $7 then 'failed'
+               else 'queued' end,
+             provider_message_id = s.provider_message_id, changed_at = now(), due_at = null,
+             reason = case s.settled_as when 'accepted' then null else s.settled_as::text end
+           from settled s
+           where m.id = s.message_id and m.call_id = s.call_id and m.state = 'unknown' and s.settled_as <> 'kept'
+           returning m.id, m.state, m.chunk_id, s.campaign_id
+         ),
+         reopened as (
+           update volley.chunk c set state = 'released', due_at = now()
+           where c.id in (select chunk_id from moved where state = 'queued') and c.state = 'done'
+         ),
+         ${countMoves({ from: "unknown", moved: "moved", slot: "$6" })}
+         select id, state from moved`,
+        [
+          settlements.map((one) => one.attemptId),
+          settlements.map((one) => one.messageId),
+          settlements.map((one) => one.callId),
+          settlements.map((one) => one.as),
+          settlements.map((one) => one.providerMessageId),
+          slot,
+          attemptsMax,
+        ],
+      );
+      return rows;
+    },
+  };
+}
+
+type DueRow = {
+  attempt_id: string;
+  message_id: MessageId;
+  campaign_id: CampaignId | null;
+  call_id: CallId;
+  account: string;
+  class: MessageClass;
+  recipient: PhoneNumber;
+  opened_at: Date;
+  closed_ago_ms: number;
+  look_ups: number;
+  attempts: number;
+};

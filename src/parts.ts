@@ -1,0 +1,141 @@
+// Builds the parts from the configuration and wires them: what all entries have in common.
+//
+// The database comes first and must answer; everything else may come and go while the process runs.
+
+import pLimit from "p-limit";
+import type { AccountParts } from "../jobs/send-request.ts";
+import type { Config } from "./config.ts";
+import { VolleyError } from "./domain/errors.ts";
+import { unknownRules } from "./domain/unknown.ts";
+import type { Engine } from "./engine/engine.ts";
+import { createPostgresEngine } from "./engine/postgres.ts";
+import { createRedisEngine } from "./engine/redis.ts";
+import { createLeaseKeeper } from "./ledger/lease-keeper.ts";
+import { createLedger } from "./ledger/ledger.ts";
+import { createCircuits } from "./limits/circuit.ts";
+import { createLimiter } from "./limits/limiter.ts";
+import { openEmbeddedPostgres } from "./platform/embedded-postgres.ts";
+import { createHttpClient } from "./platform/http-client.ts";
+import type { Logger } from "./platform/log.ts";
+import { createPool, describeDatabaseError, waitForDatabase } from "./platform/postgres.ts";
+import { providers } from "./providers/index.ts";
+import { createTransport } from "./providers/transport.ts";
+import { createEnqueue } from "./queue/enqueue.ts";
+import { fetchToken } from "./tokens/oauth-client.ts";
+import { createSharedTokens } from "./tokens/shared-token.ts";
+
+export type Parts = Awaited<ReturnType<typeof openParts>>;
+
+const LEDGER_CONNECTIONS_MAX = 10;
+
+/** `waitMs`: how long a database that is not there yet is waited for. Migrates, so that every entry just works. */
+export async function openParts(
+  config: Config,
+  { log, waitMs }: { readonly log: Logger; readonly waitMs: number },
+) {
+  const closers: (() => unknown)[] = [];
+  const close = async () => {
+    for (const one of closers.splice(0).reverse()) await Promise.resolve(one()).catch(() => undefined);
+  };
+  try {
+    const databaseUrl = await openDatabase(config, log, closers);
+    const pool = createPool({
+      url: databaseUrl,
+      applicationName: "volley",
+      max: LEDGER_CONNECTIONS_MAX,
+      log,
+    });
+    closers.push(() => pool.end());
+    await waitForDatabase(pool, { timeoutMs: waitMs, log });
+
+    const engine = openEngine(config, databaseUrl, log);
+    closers.push(() => engine.close());
+    const ledger = createLedger({ pool, attemptsMax: config.retry.retries + 1 });
+    await ledger.migrate();
+    await engine.migrate();
+
+    const http = createHttpClient({
+      connectionsPerOrigin: Math.max(10, ...config.accounts.map(({ limits }) => limits.inFlight)),
+    });
+    closers.push(() => http.close());
+    const tokens = createSharedTokens({
+      cells: engine.tokens,
+      fetchToken: (account) =>
+        fetchToken({ http, request: providers[account.provider].buildTokenRequest(account), account, log }),
+      encryptionKey: config.encryptionKey,
+      refreshEveryMs: config.token.refreshEverySeconds * 1000,
+      log,
+    });
+    const limiter = createLimiter({ rates: engine.rates, log });
+    closers.push(() => limiter.close());
+    const enqueue = createEnqueue({ backend: engine.queueBackend, log });
+    closers.push(() => enqueue.close());
+    const leases = createLeaseKeeper({ extend: ledger.chunks.extendLeases, log });
+    closers.push(() => leases.close());
+
+    return {
+      config,
+      log,
+      ledger,
+      engine,
+      tokens,
+      limiter,
+      enqueue,
+      leases,
+      circuits: createCircuits({ pause: limiter.pause, log }),
+      transport: createTransport({ http }),
+      accounts: openAccounts(config),
+      retry: config.retry,
+      /** The reasons why this process cannot work now; empty when it can. */
+      async faults(): Promise<string[]> {
+        const database = await pool.query("select 1").then(
+          () => [],
+          (error: unknown) => [`database: ${describeDatabaseError(error)}`],
+        );
+        return [...database, ...(await engine.check())];
+      },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function openDatabase(config: Config, log: Logger, closers: (() => unknown)[]): Promise<string> {
+  if (config.database !== null) return config.database.reveal();
+  const embedded = await openEmbeddedPostgres({ dataDir: config.dataDir, log });
+  closers.push(() => embedded.close());
+  return embedded.url;
+}
+
+function openEngine(config: Config, databaseUrl: string, log: Logger): Engine {
+  return config.redis === null
+    ? createPostgresEngine({ url: databaseUrl, log })
+    : createRedisEngine({ connection: config.redis, log });
+}
+
+function openAccounts(config: Config): ReadonlyMap<string, AccountParts> {
+  return new Map(
+    config.accounts.map((account) => {
+      const provider = providers[account.provider];
+      return [
+        account.name,
+        {
+          account,
+          provider,
+          unknownRules: unknownRules(account.unknown, provider.lookUp !== null),
+          inFlight: pLimit(account.limits.inFlight),
+        },
+      ];
+    }),
+  );
+}
+
+/** The account's parts, or an error that lists the accounts there are. */
+export function accountNamed(parts: Pick<Parts, "accounts">, name: string): AccountParts {
+  const found = parts.accounts.get(name);
+  if (found !== undefined) return found;
+  const names = [...parts.accounts.keys()].join(", ") || "none";
+  throw new VolleyError("usage", `No account is named "${name}". Configured: ${names}.`);
+}

@@ -1,0 +1,85 @@
+// [2] Puts work into the queue. Best effort by design: what cannot be added now is added by the next sweep
+// from the ledger, so a producer never waits on a queue that is away.
+
+import type { Queue } from "bullmq";
+import type { ChunkId } from "../domain/campaign.ts";
+import type { MessageClass } from "../domain/message.ts";
+import type { QueueBackend } from "../engine/engine.ts";
+import type { Logger } from "../platform/log.ts";
+import {
+  accountQueue,
+  chunkJob,
+  openQueue,
+  type Payload,
+  SCHEDULE_QUEUE,
+  type ScheduledPayload,
+} from "./queues.ts";
+
+export type Enqueue = {
+  /** False when the queue did not take them in time; the sweep will find them. */
+  readonly chunks: (
+    chunks: readonly { id: ChunkId; account: string; class: MessageClass }[],
+  ) => Promise<boolean>;
+  /** Runs the payload every so often, once for the whole fleet however many processes ask. */
+  readonly schedule: (id: string, payload: ScheduledPayload, everyMs: number) => Promise<void>;
+  readonly close: () => Promise<void>;
+};
+
+/** With Redis away BullMQ's add can hang for ever. */
+const ADD_WAIT_MS = 3_000;
+
+export function createEnqueue({
+  backend,
+  log,
+}: {
+  readonly backend: QueueBackend;
+  readonly log: Logger;
+}): Enqueue {
+  const queues = new Map<string, Queue<Payload>>();
+  const queueFor = (name: string): Queue<Payload> => {
+    const known = queues.get(name);
+    if (known !== undefined) return known;
+    const opened = openQueue(name, backend, log);
+    queues.set(name, opened);
+    return opened;
+  };
+
+  return {
+    async chunks(chunks) {
+      const byAccount = Map.groupBy(chunks, (chunk) => chunk.account);
+      const adds = [...byAccount].map(([account, ours]) =>
+        queueFor(accountQueue(account)).addBulk(ours.map(chunkJob)),
+      );
+      const added = await inTime(Promise.all(adds));
+      if (!added)
+        log.warn({ chunks: chunks.length }, "the queue did not take chunks in time; the sweep will add them");
+      return added;
+    },
+
+    async schedule(id, payload, everyMs) {
+      await queueFor(SCHEDULE_QUEUE).upsertJobScheduler(
+        id,
+        { every: everyMs },
+        { name: payload.step, data: payload, opts: { removeOnComplete: true, removeOnFail: true } },
+      );
+    },
+
+    async close() {
+      await inTime(Promise.allSettled([...queues.values()].map((queue) => queue.close())));
+    },
+  };
+}
+
+async function inTime(work: Promise<unknown>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<false>((resolve) => {
+    timer = setTimeout(resolve, ADD_WAIT_MS, false);
+  });
+  const ended = work.then(
+    () => true,
+    () => false,
+  );
+  const result = await Promise.race([ended, tooLate]);
+  clearTimeout(timer);
+  return result;
+}

@@ -1,0 +1,61 @@
+// [2] Names of queues, payloads and job ids. Jobs carry ids and nothing else: the ledger is the truth, and a
+// queue that was emptied is filled again from it.
+//
+// One queue an account, so that a slow provider holds up nobody else, and one for the schedules.
+
+import { type JobsOptions, Queue } from "bullmq";
+import type { ChunkId } from "../domain/campaign.ts";
+import type { MessageClass } from "../domain/message.ts";
+import type { QueueBackend } from "../engine/engine.ts";
+import type { Logger } from "../platform/log.ts";
+
+export type SendChunk = { readonly step: "send-chunk"; readonly account: string; readonly chunkId: ChunkId };
+export type RefreshToken = { readonly step: "refresh-token"; readonly account: string };
+export type Reconcile = { readonly step: "reconcile" };
+export type ScheduledPayload = RefreshToken | Reconcile;
+export type Payload = SendChunk | ScheduledPayload;
+
+export const SCHEDULE_QUEUE = "schedule";
+export const accountQueue = (account: string): string => `send-${account}`;
+
+/** BullMQ: smaller goes first. A one-time code does not wait behind a campaign. */
+const priorities: Readonly<Record<MessageClass, number>> = { transactional: 1, reminder: 2, marketing: 3 };
+
+/** One id a chunk: adding it twice is adding it once. No ":" and not all digits, both of which BullMQ refuses. */
+export function chunkJob(chunk: { id: ChunkId; account: string; class: MessageClass }): {
+  name: string;
+  data: SendChunk;
+  opts: JobsOptions;
+} {
+  return {
+    name: "send-chunk",
+    data: { step: "send-chunk", account: chunk.account, chunkId: chunk.id },
+    opts: { jobId: `chunk-${chunk.id}`, priority: priorities[chunk.class] },
+  };
+}
+
+/** Finished jobs go at once: their ids must be free for the chunk's next run, and the ledger has the history. */
+export const jobDefaults = {
+  removeOnComplete: true,
+  removeOnFail: true,
+  attempts: 1,
+  stackTraceLimit: 1,
+} as const;
+
+/** The stream of events that BullMQ keeps per queue; nobody here reads it. */
+const EVENTS_KEPT = 100;
+
+export function openQueue(name: string, backend: QueueBackend, log: Logger): Queue<Payload> {
+  const queue: Queue<Payload> = new Queue<Payload>(
+    name,
+    {
+      connection: backend.connection as never,
+      ...(backend.prefix === undefined ? {} : { prefix: backend.prefix }),
+      defaultJobOptions: jobDefaults,
+      streams: { events: { maxLen: EVENTS_KEPT } },
+    },
+    backend.factory as never,
+  ) as never;
+  queue.on("error", (error) => log.debug({ queue: name, err: error.message }, "queue connection"));
+  return queue;
+}
