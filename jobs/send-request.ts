@@ -16,7 +16,7 @@ import type { Ending } from "../src/ledger/attempts.ts";
 import type { ClaimedChunk } from "../src/ledger/chunks.ts";
 import type { Ledger } from "../src/ledger/ledger.ts";
 import type { Circuits } from "../src/limits/circuit.ts";
-import type { Limiter } from "../src/limits/limiter.ts";
+import type { Limiter, Permit } from "../src/limits/limiter.ts";
 import type { Logger } from "../src/platform/log.ts";
 import type { Provider, Reading } from "../src/providers/provider.ts";
 import type { Transport } from "../src/providers/transport.ts";
@@ -87,9 +87,8 @@ export async function sendRequest(
   if (opened === null) return putOff(turn, request, callId, "not-opened");
   if (opened.length === 0) return [];
 
-  await permit.ready();
-  if (performance.now() - openedAtMs > OPEN_TO_CALL_MAX_MS)
-    return putOff(turn, opened, callId, "opened-too-long-ago");
+  if (!(await isReady(permit))) return putOff(turn, opened, callId, "no-slot");
+  if (performance.now() - openedAtMs > OPEN_TO_CALL_MAX_MS) return putOff(turn, opened, callId, "opened-too-long-ago");
   const reading = await call(turn, { ...form, callId, messages: opened }, login, openedAtMs);
   const ageless = !parts.circuits.isClosed(at.account);
   await heed(turn, reading, opened);
@@ -113,6 +112,14 @@ export async function recordEndings(
       await new Promise((resolve) => setTimeout(resolve, RECORD_RETRY_MS));
     }
   }
+}
+
+/** False: the slot was missed and no other came in time. */
+function isReady(permit: Permit): Promise<boolean> {
+  return permit.ready().then(
+    () => true,
+    () => false,
+  );
 }
 
 type Login = { readonly token: Token | null };

@@ -13,6 +13,7 @@ import { messageClasses } from "./domain/message.ts";
 import type { Route } from "./domain/route.ts";
 import { type Sensitive, sensitive } from "./domain/sensitive.ts";
 import { type LogLevel, logLevels } from "./platform/log.ts";
+import { parseRedisUrl, type RedisAddress } from "./platform/redis.ts";
 import { providers } from "./providers/index.ts";
 
 export type Config = {
@@ -21,7 +22,7 @@ export type Config = {
   /** Null: the embedded Postgres under dataDir. */
   readonly database: Sensitive<string> | null;
   /** Null: engine `postgres`. */
-  readonly redis: Sensitive<string> | null;
+  readonly redis: Sensitive<RedisAddress> | null;
   readonly dataDir: string;
   readonly server: { readonly host: string; readonly port: number; readonly publicUrl: string | null };
   readonly encryptionKey: Sensitive<Buffer> | null;
@@ -163,16 +164,16 @@ const accountForm = z.discriminatedUnion("provider", [
 const clockTime = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time such as "21:00"');
 const classForm = z.enum(messageClasses);
 
+const redisForm = z.string().transform((text, context): RedisAddress => {
+  const reading = parseRedisUrl(text);
+  if (reading.ok) return reading.address;
+  context.addIssue({ code: "custom", message: reading.reason });
+  return z.NEVER;
+});
+
 const fileForm = z.strictObject({
   database: url("postgres", "postgresql").optional(),
-  redis: url(
-    "redis",
-    "rediss",
-    "redis-sentinel",
-    "rediss-sentinel",
-    "redis-cluster",
-    "rediss-cluster",
-  ).optional(),
+  redis: redisForm.optional(),
   dataDir: z.string().min(1).default(".volley"),
   server: z
     .strictObject({

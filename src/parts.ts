@@ -2,6 +2,7 @@
 //
 // The database comes first and must answer; everything else may come and go while the process runs.
 
+import assert from "node:assert";
 import pLimit from "p-limit";
 import type { AccountParts } from "../jobs/send-request.ts";
 import type { Config } from "./config.ts";
@@ -60,14 +61,17 @@ export async function openParts(
     closers.push(() => http.close());
     const tokens = createSharedTokens({
       cells: engine.tokens,
-      fetchToken: (account) =>
-        fetchToken({ http, request: providers[account.provider].buildTokenRequest(account), account, log }),
+      usesToken: (account) => providers[account.provider].buildTokenRequest(account) !== null,
+      fetchToken: (account) => {
+        const request = providers[account.provider].buildTokenRequest(account);
+        assert(request !== null, "asked for a token that usesToken denies");
+        return fetchToken({ http, request, account, log });
+      },
       encryptionKey: config.encryptionKey,
       refreshEveryMs: config.token.refreshEverySeconds * 1000,
       log,
     });
     const limiter = createLimiter({ rates: engine.rates, log });
-    closers.push(() => limiter.close());
     const enqueue = createEnqueue({ backend: engine.queueBackend, log });
     closers.push(() => enqueue.close());
     const leases = createLeaseKeeper({ extend: ledger.chunks.extendLeases, log });
@@ -112,7 +116,7 @@ async function openDatabase(config: Config, log: Logger, closers: (() => unknown
 function openEngine(config: Config, databaseUrl: string, log: Logger): Engine {
   return config.redis === null
     ? createPostgresEngine({ url: databaseUrl, log })
-    : createRedisEngine({ connection: config.redis, log });
+    : createRedisEngine({ connection: config.redis.reveal(), log });
 }
 
 function openAccounts(config: Config): ReadonlyMap<string, AccountParts> {

@@ -20,9 +20,9 @@ export type TemplateReading =
   | { readonly ok: true; readonly template: Template }
   | { readonly ok: false; readonly reason: string };
 
-export const TEMPLATE_CHARACTERS_MAX = 4000;
-export const FIELD_CHARACTERS_MAX = 64;
-export const FIELDS_MAX = 50;
+const TEMPLATE_CHARACTERS_MAX = 4000;
+const FIELD_CHARACTERS_MAX = 64;
+const FIELDS_MAX = 50;
 
 /** What a CSV header may be called: letters of any script, digits, `_ - .` and spaces inside. */
 const FIELD_FORM = /^[\p{L}\p{N}_.-](?:[\p{L}\p{M}\p{N}_. -]*[\p{L}\p{M}\p{N}_.-])?$/u;
@@ -82,7 +82,7 @@ export function bindFields(template: Template, headers: readonly string[]): Fiel
   const reason = missing
     .map((field) => {
       const near = headers.find((header) => loosely(header) === loosely(field));
-      const hint = near === undefined ? "" : ` Did you mean {{${near}}}?`;
+      const hint = near === undefined ? "" : ` Did you mean {{${near.trim()}}}?`;
       return `The template's field {{${field}}} is not a column of the file.${hint}`;
     })
     .join(" ");

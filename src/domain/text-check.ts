@@ -5,7 +5,7 @@ import { measureText } from "./sms-text.ts";
 
 export const TEXT_SEGMENTS_MAX = 10;
 
-/** Longer cannot fit: the roomiest segment holds 153 characters. Spares measuring a text of megabytes. */
+/** Longer cannot fit: no segment holds more characters. Spares measuring a text of megabytes. */
 const SEGMENT_CHARACTERS_MAX = 160;
 
 export type TextCheck = { readonly ok: true } | { readonly ok: false; readonly reason: string };
@@ -17,7 +17,10 @@ export function checkText(text: string, segmentsMax = TEXT_SEGMENTS_MAX): TextCh
   if (fault !== null) return { ok: false, reason: `The text ${fault}.` };
   const tooLong = text.length > segmentsMax * SEGMENT_CHARACTERS_MAX;
   if (tooLong || measureText(text).segments > segmentsMax) {
-    return { ok: false, reason: `The text is longer than ${segmentsMax} segments.` };
+    return {
+      ok: false,
+      reason: `The text is longer than ${segmentsMax} segment${segmentsMax === 1 ? "" : "s"}.`,
+    };
   }
   return { ok: true };
 }

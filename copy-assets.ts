@@ -1,0 +1,5 @@
+// The last step of the build: what the compiler leaves behind because it is not TypeScript.
+
+import { cpSync, globSync } from "node:fs";
+
+for (const file of globSync("src/**/*.{sql,lua}")) cpSync(file, `dist/${file}`);

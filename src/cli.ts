@@ -1,0 +1,165 @@
+#!/usr/bin/env node
+// Entry: the operator's command line. Words and options live here; what they do lives in cli/.
+
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { createCampaign, listCampaigns, showCampaign, watchCampaign } from "./cli/campaign.ts";
+import { demo } from "./cli/demo.ts";
+import { listMessages, send, showMessage } from "./cli/message.ts";
+import { migrate } from "./cli/migrate.ts";
+import { reportFailure } from "./cli/run.ts";
+import { simulate } from "./cli/simulate.ts";
+import { roles, start } from "./cli/start.ts";
+import { refreshToken, showTokens } from "./cli/token.ts";
+import { messageClasses, messageStates } from "./domain/message.ts";
+
+const USAGE = 2;
+
+const program = new Command("volley")
+  .description("Sends bulk SMS: each message once, as fast as the provider's limits allow.")
+  .option("--config <file>", "configuration file (default: $VOLLEY_CONFIG, else ./volley.yaml)")
+  .showHelpAfterError("Run with --help for the options.")
+  .exitOverride();
+
+program
+  .command("demo")
+  .description("the whole system on this machine: database, workers and simulated providers, one campaign")
+  .option("--recipients <count>", "recipients of the campaign", countOf(1, 1_000_000), 10_000)
+  .option("--keep", "stay up when the campaign is finished")
+  .action((options) => demo(options));
+
+program
+  .command("start")
+  .description("run the service until SIGTERM, which drains it")
+  .addOption(new Option("--role <role>", "what this process does").choices(roles).default("all"))
+  .action((options) => start({ ...global(), ...options }));
+
+program
+  .command("migrate")
+  .description("create or update the schema of ledger, engine and queue; safe to run twice and at once")
+  .action(() => migrate(global()));
+
+program
+  .command("simulate")
+  .description("run the simulated providers on loopback")
+  .option("--port <port>", "port to listen on, 0 for any free one", countOf(0, 65_535), 4010)
+  .option(
+    "--rate <count>",
+    "requests per second that each provider takes before it answers 429",
+    countOf(1, 1_000_000),
+  )
+  .option("--latency <ms>", "time that an answer takes", countOf(0, 600_000), 0)
+  .option(
+    "--fault <name=share>",
+    "a fault and its share of the calls, such as drop-after-accept=0.01; repeatable",
+    collect,
+    [],
+  )
+  .action((options) => simulate(options));
+
+program
+  .command("send")
+  .description("send one message")
+  .requiredOption("--to <number>", "the recipient, in international form: +46701740605")
+  .requiredOption("--text <text>", "the message")
+  .option("--from <sender>", "sender number or name")
+  .addOption(classOption("transactional"))
+  .option("--account <name>", "send through this account instead of a route's")
+  .option("--wait", "send from this process and wait for the outcome")
+  .option("--json", "print JSON")
+  .action((options) => send({ ...global(), ...options }));
+
+const campaign = program.command("campaign").description("campaigns: one template to many recipients");
+campaign
+  .command("create")
+  .description("read recipients from a CSV file and send the template to each of them once")
+  .requiredOption("--csv <file>", 'CSV file with a header row; "-" reads standard input')
+  .requiredOption("--template <text>", 'text with fields named like columns: "Hi {{name}}"')
+  .requiredOption("--name <name>", "what people call this campaign")
+  .option("--column <name>", "the column that holds the phone number (default: found by its name)")
+  .option("--country <code>", "country of numbers without +: SE, GB ...")
+  .option("--from <sender>", "sender number or name")
+  .addOption(classOption("marketing"))
+  .option("--account <name>", "send through this account instead of the routes'")
+  .option("--wait", "send from this process too, and wait until the campaign is finished")
+  .option("--json", "print JSON")
+  .addHelpText(
+    "after",
+    `
+Example:
+  volley campaign create --csv people.csv --name spring --country SE --template "Hi {{name}}, we open on Monday." --wait`,
+  )
+  .action((options) => createCampaign({ ...global(), ...options }));
+campaign
+  .command("list")
+  .description("the newest campaigns")
+  .option("--limit <rows>", "rows at most", countOf(1, 500), 50)
+  .option("--json", "print JSON")
+  .action((options) => listCampaigns({ ...global(), ...options }));
+campaign
+  .command("show <id>")
+  .description("a campaign's state and its messages by state")
+  .option("--json", "print JSON")
+  .action((id, options) => showCampaign(id, { ...global(), ...options }));
+campaign
+  .command("watch <id>")
+  .description("follow a campaign until it is finished")
+  .option("--json", "print JSON at the end")
+  .action((id, options) => watchCampaign(id, { ...global(), ...options }));
+
+const message = program.command("message").description("messages and what became of them");
+message
+  .command("show <id>")
+  .description("a message and its attempts")
+  .option("--json", "print JSON")
+  .action((id, options) => showMessage(id, { ...global(), ...options }));
+message
+  .command("list")
+  .description("the newest messages")
+  .option("--campaign <id>", "of this campaign")
+  .addOption(new Option("--state <state>", "in this state").choices(messageStates))
+  .option("--to <number>", "to this number")
+  .option("--since <time>", "changed since: 2026-12-24T09:00Z")
+  .option("--limit <rows>", "rows at most", countOf(1, 500), 50)
+  .option("--json", "print JSON")
+  .action((options) => listMessages({ ...global(), ...options }));
+
+const token = program.command("token").description("the accounts' shared OAuth2 tokens");
+token
+  .command("show")
+  .description("age, life and generation of each; never the token itself")
+  .option("--json", "print JSON")
+  .action((options) => showTokens({ ...global(), ...options }));
+token
+  .command("refresh <account>")
+  .description("get a new token now")
+  .action((account) => refreshToken(account, global()));
+
+function global(): { config?: string } {
+  return program.opts<{ config?: string }>();
+}
+
+function classOption(fallback: (typeof messageClasses)[number]): Option {
+  return new Option("--class <class>", "what may be done when nobody knows whether it was sent")
+    .choices(messageClasses)
+    .default(fallback);
+}
+
+function collect(value: string, before: readonly string[]): string[] {
+  return [...before, value];
+}
+
+function countOf(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const count = Number(text);
+    if (/^\d+$/.test(text) && count >= min && count <= max) return count;
+    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+  };
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  // Commander has printed what was wrong, or the help that was asked for.
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : USAGE;
+  else process.exitCode = reportFailure(error);
+}

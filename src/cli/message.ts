@@ -1,0 +1,147 @@
+// `volley send` and `volley message ...`: one message to one person, and what became of messages.
+
+import { setTimeout as wait } from "node:timers/promises";
+import { startWorker } from "../../jobs/worker.ts";
+import { VolleyError } from "../domain/errors.ts";
+import { isUuid } from "../domain/ids.ts";
+import { type MessageClass, type MessageId, type MessageState, openStates } from "../domain/message.ts";
+import { parsePhoneNumber } from "../domain/phone-number.ts";
+import { acceptMessage } from "../intake/accept-message.ts";
+import type { Message } from "../ledger/messages.ts";
+import type { Parts } from "../parts.ts";
+import { campaignId, intakeRules } from "./campaign.ts";
+import { print, printJson, printTable, say } from "./output.ts";
+import { type GlobalOptions, withParts } from "./run.ts";
+
+export type SendOptions = GlobalOptions & {
+  readonly to: string;
+  readonly text: string;
+  readonly from?: string;
+  readonly class: MessageClass;
+  readonly account?: string;
+  readonly wait?: boolean;
+  readonly json?: boolean;
+};
+
+export type ListOptions = GlobalOptions & {
+  readonly campaign?: string;
+  readonly state?: MessageState;
+  readonly to?: string;
+  readonly since?: string;
+  readonly limit: number;
+  readonly json?: boolean;
+};
+
+const POLL_MS = 100;
+const DRAIN_MS = 25_000;
+
+export async function send(options: SendOptions): Promise<void> {
+  await withParts(options, async (parts) => {
+    const accepted = await acceptMessage(
+      parts,
+      {
+        to: options.to,
+        text: options.text,
+        from: options.from ?? null,
+        class: options.class,
+        account: options.account ?? null,
+      },
+      intakeRules(parts),
+    );
+    await parts.enqueue.chunks([accepted.chunk]);
+    if (options.wait !== true) {
+      if (options.json)
+        return printJson({ id: accepted.id, state: accepted.state, segments: accepted.segments });
+      print(accepted.id);
+      return say(`${accepted.state}. See: volley message show ${accepted.id}`);
+    }
+    const worker = await startWorker(parts);
+    try {
+      await untilSettled(parts, accepted.id);
+    } finally {
+      await worker.close(DRAIN_MS);
+    }
+    await showOne(parts, accepted.id, options.json === true);
+  });
+}
+
+async function untilSettled({ ledger }: Parts, id: MessageId): Promise<void> {
+  const open: readonly MessageState[] = openStates;
+  for (;;) {
+    const message = await ledger.messages.find(id);
+    if (message === null || !open.includes(message.state)) return;
+    await wait(POLL_MS);
+  }
+}
+
+export async function showMessage(id: string, options: GlobalOptions & { json?: boolean }): Promise<void> {
+  await withParts(options, (parts) => showOne(parts, messageId(id), options.json === true));
+}
+
+async function showOne({ ledger }: Parts, id: MessageId, asJson: boolean): Promise<void> {
+  const message = await ledger.messages.find(id);
+  if (message === null)
+    throw new VolleyError("not_found", `There is no message ${id}. See: volley message list`);
+  const attempts = await ledger.messages.attempts(id);
+  if (asJson) return printJson({ ...message, history: attempts });
+  printMessages([message]);
+  if (attempts.length === 0) return;
+  print();
+  printTable(
+    ["TRY", "ACCOUNT", "OPENED", "CLOSED", "OUTCOME", "REASON", "SETTLED"],
+    attempts.map((one) => [
+      one.number,
+      one.account,
+      one.openedAt.toISOString(),
+      one.closedAt.toISOString(),
+      one.late ? `${one.outcome} (late)` : one.outcome,
+      one.reason,
+      one.settledAs,
+    ]),
+  );
+}
+
+export async function listMessages(options: ListOptions): Promise<void> {
+  const since = options.since === undefined ? undefined : new Date(options.since);
+  if (since !== undefined && Number.isNaN(since.getTime())) {
+    throw new VolleyError("usage", "--since must be a time such as 2026-12-24 or 2026-12-24T09:00Z.");
+  }
+  const to = options.to === undefined ? undefined : parsePhoneNumber(options.to);
+  if (to?.ok === false) throw new VolleyError("usage", `--to: ${to.reason}`);
+  await withParts(options, async ({ ledger }) => {
+    const messages = await ledger.messages.list(
+      {
+        campaign: options.campaign === undefined ? undefined : campaignId(options.campaign),
+        state: options.state,
+        to: to?.number,
+        since,
+      },
+      { limit: options.limit },
+    );
+    if (options.json) return printJson(messages);
+    printMessages(messages);
+  });
+}
+
+function printMessages(messages: readonly Message[]): void {
+  printTable(
+    ["ID", "TO", "STATE", "ACCOUNT", "TRIES", "REASON", "PROVIDER ID", "CHANGED"],
+    messages.map((one) => [
+      one.id,
+      one.to,
+      one.state,
+      one.account,
+      one.attempts,
+      one.reason,
+      one.providerMessageId,
+      one.changedAt.toISOString(),
+    ]),
+  );
+}
+
+function messageId(text: string): MessageId {
+  const id = text.toLowerCase();
+  if (!isUuid(id))
+    throw new VolleyError("usage", `"${text}" is not a message's id. See: volley message list`);
+  return id as MessageId;
+}

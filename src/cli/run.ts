@@ -1,0 +1,57 @@
+// Runs one command: configuration, parts, the command itself, and what is left of them afterwards.
+
+import { type Config, loadConfig } from "../config.ts";
+import { VolleyError } from "../domain/errors.ts";
+import { openParts, type Parts } from "../parts.ts";
+import { createLog, type Logger } from "../platform/log.ts";
+
+export type GlobalOptions = { readonly config?: string };
+
+/** A command that a person waits for gives a database less time than a service does. */
+const DATABASE_WAIT_MS = 5_000;
+
+/** For commands that do one thing: the log says only what went wrong. */
+export async function withParts<T>(options: GlobalOptions, work: (parts: Parts) => Promise<T>): Promise<T> {
+  const config = loadConfig(options.config);
+  const log = createLog(config.log === "debug" ? "debug" : "error");
+  return withPartsOf(config, log, DATABASE_WAIT_MS, work);
+}
+
+export async function withPartsOf<T>(
+  config: Config,
+  log: Logger,
+  waitMs: number,
+  work: (parts: Parts) => Promise<T>,
+): Promise<T> {
+  const parts = await openParts(config, { log, waitMs });
+  try {
+    return await work(parts);
+  } finally {
+    await parts.close();
+  }
+}
+
+/** Resolves at the first SIGTERM or SIGINT; the second one ends the process at once. */
+export function untilStopped(): Promise<string> {
+  return new Promise((resolve) => {
+    let asked = false;
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      process.on(signal, () => {
+        if (asked) process.exit(1);
+        asked = true;
+        resolve(signal);
+      });
+    }
+  });
+}
+
+/** One clear line and the exit code that belongs to it. */
+export function reportFailure(error: unknown): number {
+  if (error instanceof VolleyError) {
+    process.stderr.write(`volley: ${error.message}\n`);
+    return error.exitCode;
+  }
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`volley: unexpected fault, please report it: ${text}\n`);
+  return 1;
+}

@@ -1,0 +1,234 @@
+// [1] Recipients -> accepted campaign, in a stream: each row is checked, measured and put into the chunk of the
+// account that will send it. The command line and the HTTP door meet here.
+//
+// Nothing is sent before the last row has been read: the campaign is a draft until then, and an intake that
+// fails takes its rows with it. Memory holds one open chunk for each account, whatever the file's size.
+
+import type { Account } from "../domain/account.ts";
+import { CHUNK_ROWS_MAX } from "../domain/campaign.ts";
+import { VolleyError } from "../domain/errors.ts";
+import { createCampaignId, recipientMessageId } from "../domain/ids.ts";
+import type { CampaignId, MessageClass } from "../domain/message.ts";
+import { type CountryCode, parsePhoneNumber } from "../domain/phone-number.ts";
+import { accountsFor, type Route } from "../domain/route.ts";
+import { measureText } from "../domain/sms-text.ts";
+import { bindFields, parseTemplate, renderTemplate, type Template } from "../domain/template.ts";
+import { characterFault, checkText } from "../domain/text-check.ts";
+import type { NewMessage } from "../ledger/chunks.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import type { CsvRow } from "./csv.ts";
+
+export type CampaignDraft = {
+  readonly name: string;
+  readonly class: MessageClass;
+  readonly template: string;
+  readonly from: string | null;
+  /** Null: the routes choose. */
+  readonly account: string | null;
+};
+
+export type Recipients = {
+  readonly headers: readonly string[];
+  /** The index of the column that holds the phone number. */
+  readonly phoneColumn: number;
+  readonly batches: AsyncIterable<readonly CsvRow[]>;
+  readonly country: CountryCode | undefined;
+};
+
+export type IntakeRules = {
+  readonly routes: readonly Route[];
+  /** By name; with the longest text that the account's provider takes. */
+  readonly accounts: ReadonlyMap<string, { readonly account: Account; readonly segmentsMax: number }>;
+};
+
+export type IntakeResult = {
+  readonly id: CampaignId;
+  readonly accepted: number;
+  readonly duplicates: number;
+  readonly suppressed: number;
+  readonly invalid: number;
+  readonly segments: number;
+  /** The first of them; the others are only counted. */
+  readonly errors: readonly RowError[];
+};
+export type RowError = { readonly row: number; readonly reason: string };
+
+export const ROW_ERRORS_KEPT = 100;
+const NAME_CHARACTERS_MAX = 200;
+/** Inserts under way while the next rows are parsed. */
+const INSERTS_MAX = 2;
+
+export type IntakeParts = { readonly ledger: Pick<Ledger, "campaigns" | "chunks"> };
+
+/** Throws a VolleyError for faults of the campaign as a whole; a faulty row is counted and left out. */
+export async function acceptCampaign(
+  { ledger }: IntakeParts,
+  draft: CampaignDraft,
+  recipients: Recipients,
+  { rules, onProgress }: { readonly rules: IntakeRules; readonly onProgress?: (rows: number) => void },
+): Promise<IntakeResult> {
+  const check = checkDraft(draft, recipients, rules);
+  const id = createCampaignId(Date.now());
+  await ledger.campaigns.createDraft({
+    id,
+    name: draft.name,
+    class: draft.class,
+    sender: draft.from,
+    template: draft.template,
+  });
+  try {
+    const totals = await takeRows({ ledger, draft, id, check, recipients, onProgress });
+    if (totals.accepted === 0) {
+      const [first] = totals.errors;
+      throw new VolleyError(
+        "csv_unreadable",
+        `Cannot create campaign "${draft.name}": none of its rows can be sent to.${first === undefined ? "" : ` Row ${first.row}: ${first.reason}`}`,
+      );
+    }
+    const { accepted: total, duplicates, suppressed, invalid } = totals;
+    await ledger.campaigns.start(id, { total, duplicates, suppressed, invalid }, [...totals.accounts]);
+    return { id, ...totals };
+  } catch (error) {
+    await ledger.campaigns.discardDraft(id).catch(() => undefined);
+    throw error;
+  }
+}
+
+type RowCheck = (row: Extract<CsvRow, { cells: readonly string[] }>, id: CampaignId) => CheckedRow;
+type CheckedRow =
+  | { readonly ok: true; readonly account: string; readonly message: NewMessage }
+  | { readonly ok: false; readonly reason: string };
+
+async function takeRows({
+  ledger,
+  draft,
+  id,
+  check,
+  recipients,
+  onProgress,
+}: {
+  ledger: IntakeParts["ledger"];
+  draft: CampaignDraft;
+  id: CampaignId;
+  check: RowCheck;
+  recipients: Recipients;
+  onProgress: ((rows: number) => void) | undefined;
+}) {
+  const totals = { accepted: 0, duplicates: 0, suppressed: 0, invalid: 0, segments: 0 };
+  const errors: RowError[] = [];
+  const open = new Map<string, NewMessage[]>();
+  const accounts = new Set<string>();
+  const inserts = new Set<Promise<void>>();
+  let rows = 0;
+
+  const insert = async (account: string, messages: readonly NewMessage[]) => {
+    const { accepted, suppressed } = await ledger.chunks.add({
+      campaignId: id,
+      account,
+      class: draft.class,
+      sender: draft.from,
+      state: "waiting",
+      messages,
+    });
+    totals.accepted += accepted;
+    totals.suppressed += suppressed;
+    totals.duplicates += messages.length - accepted - suppressed;
+    if (accepted > 0) accounts.add(account);
+  };
+  const startInsert = async (account: string, messages: readonly NewMessage[]) => {
+    while (inserts.size >= INSERTS_MAX) await Promise.race(inserts);
+    const running = insert(account, messages).finally(() => inserts.delete(running));
+    inserts.add(running);
+    // Its failure is seen by the race or the final wait; this keeps it from being an unhandled one meanwhile.
+    running.catch(() => undefined);
+  };
+
+  for await (const batch of recipients.batches) {
+    for (const row of batch) {
+      const checked: CheckedRow = "error" in row ? { ok: false, reason: row.error } : check(row, id);
+      if (!checked.ok) {
+        totals.invalid += 1;
+        if (errors.length < ROW_ERRORS_KEPT) errors.push({ row: row.rowNumber, reason: checked.reason });
+        continue;
+      }
+      totals.segments += checked.message.segments;
+      const chunk = open.get(checked.account) ?? [];
+      open.set(checked.account, chunk);
+      chunk.push(checked.message);
+      if (chunk.length < CHUNK_ROWS_MAX) continue;
+      open.delete(checked.account);
+      await startInsert(checked.account, chunk);
+    }
+    rows += batch.length;
+    onProgress?.(rows);
+  }
+  for (const [account, chunk] of open) await startInsert(account, chunk);
+  await Promise.all(inserts);
+  return { ...totals, errors, accounts };
+}
+
+/** Checks what concerns the campaign as a whole, and answers the check for one row. */
+function checkDraft(draft: CampaignDraft, recipients: Recipients, rules: IntakeRules): RowCheck {
+  const fault = (code: "usage" | "template_invalid", reason: string) =>
+    new VolleyError(code, `Cannot create the campaign: ${reason}`);
+  if (draft.name.trim() === "" || draft.name.length > NAME_CHARACTERS_MAX) {
+    throw fault("usage", `its name must have 1 to ${NAME_CHARACTERS_MAX} characters.`);
+  }
+  const nameFault = characterFault(draft.name);
+  if (nameFault !== null) throw fault("usage", `its name ${nameFault}.`);
+  const parsed = parseTemplate(draft.template);
+  if (!parsed.ok) throw fault("template_invalid", parsed.reason);
+  const bound = bindFields(parsed.template, recipients.headers);
+  if (!bound.ok) throw fault("template_invalid", bound.reason);
+  if (draft.account !== null && !rules.accounts.has(draft.account)) {
+    throw fault(
+      "usage",
+      `no account is named "${draft.account}". Configured: ${[...rules.accounts.keys()].join(", ")}.`,
+    );
+  }
+  return (row, id) =>
+    checkRow(row, { id, draft, template: parsed.template, columns: bound.columns, recipients, rules });
+}
+
+function checkRow(
+  row: Extract<CsvRow, { cells: readonly string[] }>,
+  campaign: {
+    readonly id: CampaignId;
+    readonly draft: CampaignDraft;
+    readonly template: Template;
+    readonly columns: readonly number[];
+    readonly recipients: Recipients;
+    readonly rules: IntakeRules;
+  },
+): CheckedRow {
+  const { id, draft, template, columns, recipients, rules } = campaign;
+  const phone = parsePhoneNumber(row.cells[recipients.phoneColumn] ?? "", recipients.country);
+  if (!phone.ok) return { ok: false, reason: phone.reason };
+
+  const values = columns.map((column) => row.cells[column] ?? "");
+  const empty = values.findIndex((value) => value.trim() === "");
+  if (empty >= 0) return { ok: false, reason: `The column "${template.fields[empty]}" is empty.` };
+  const text = renderTemplate(template, values);
+  const [account] =
+    draft.account === null
+      ? accountsFor(rules.routes, { class: draft.class, to: phone.number })
+      : [draft.account];
+  const route = account === undefined ? undefined : rules.accounts.get(account);
+  if (account === undefined || route === undefined)
+    return { ok: false, reason: "No route leads to this number." };
+  const textCheck = checkText(text, route.segmentsMax);
+  if (!textCheck.ok) return textCheck;
+
+  return {
+    ok: true,
+    account,
+    message: {
+      id: recipientMessageId(id, phone.number),
+      to: phone.number,
+      position: row.rowNumber,
+      segments: measureText(text).segments,
+      text: null,
+      values,
+    },
+  };
+}

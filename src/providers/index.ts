@@ -1,0 +1,11 @@
+// [5] The providers, by the name that volley.yaml uses.
+
+import type { ProviderName } from "../domain/account.ts";
+import { mobileDigital } from "./mobile-digital.ts";
+import type { Provider } from "./provider.ts";
+import { sinch } from "./sinch.ts";
+
+export const providers: Readonly<Record<ProviderName, Provider>> = {
+  sinch,
+  "mobile-digital": mobileDigital,
+};

@@ -1,0 +1,74 @@
+// Accounts, messages and batches for the provider tests.
+
+import type { Account, ProviderName } from "../../src/domain/account.ts";
+import type { Batch, OutgoingMessage } from "../../src/domain/batch.ts";
+import type { CallId, MessageId } from "../../src/domain/message.ts";
+import type { PhoneNumber } from "../../src/domain/phone-number.ts";
+import { sensitive } from "../../src/domain/sensitive.ts";
+import { parseTemplate, renderTemplate, type Template } from "../../src/domain/template.ts";
+import type { HttpResponse } from "../../src/providers/provider.ts";
+
+export const callId = "018f0000-0000-7000-8000-000000000001" as CallId;
+
+const credentials = {
+  sinch: { projectId: "project-1", keyId: "key-1", keySecret: "s3cret~." },
+  "mobile-digital": { clientId: "client-1", clientSecret: "s3cret~." },
+} as const;
+
+export function accountOf(
+  provider: ProviderName,
+  overrides: Partial<Account> & { readonly login?: Readonly<Record<string, string>> } = {},
+): Account {
+  const { login = credentials[provider], ...rest } = overrides;
+  const entries = Object.entries(login);
+  return {
+    name: `main-${provider}`,
+    provider,
+    credentials: Object.fromEntries(entries.map(([name, value]) => [name, sensitive(value)])),
+    credentialSources: Object.fromEntries(entries.map(([name]) => [name, `TEST_${name.toUpperCase()}`])),
+    region: null,
+    baseUrl: null,
+    tokenUrl: null,
+    from: null,
+    limits: { requestsPerSecond: 10, segmentsPerSecond: null, inFlight: 10 },
+    unknown: { lookUpAfterSeconds: [30], resendTransactionalAfterSeconds: 300 },
+    ...rest,
+  };
+}
+
+export function numberAt(index: number): PhoneNumber {
+  return `+4479009${String(index).padStart(5, "0")}` as PhoneNumber;
+}
+
+export function messageOf(index: number, text: string, values: readonly string[] = []): OutgoingMessage {
+  return {
+    id: `message-${index}` as MessageId,
+    to: numberAt(index),
+    text: sensitive(text),
+    values: values.map((value) => sensitive(value)),
+    segments: 1,
+    attempts: 0,
+    deferrals: 0,
+  };
+}
+
+export function templateOf(source: string): Template {
+  const reading = parseTemplate(source);
+  if (!reading.ok) throw new Error(reading.reason);
+  return reading.template;
+}
+
+export function plainBatch(size: number, text = "Hello"): Batch {
+  const messages = Array.from({ length: size }, (_, index) => messageOf(index, text));
+  return { callId, template: null, from: null, messages };
+}
+
+export function templateBatch(source: string, rows: readonly (readonly string[])[]): Batch {
+  const template = templateOf(source);
+  const messages = rows.map((values, index) => messageOf(index, renderTemplate(template, values), values));
+  return { callId, template, from: "Volley", messages };
+}
+
+export function reply(status: number, body: unknown, headers: Record<string, string> = {}): HttpResponse {
+  return { status, headers, body: typeof body === "string" ? body : JSON.stringify(body) };
+}
