@@ -98,7 +98,11 @@ async function openFile(path: string): Promise<Readable> {
     return file.createReadStream();
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unreadable";
-    throw new VolleyError("csv_unreadable", `Cannot read ${path}: ${code}. Check the path and its permissions.`, { cause });
+    throw new VolleyError(
+      "csv_unreadable",
+      `Cannot read ${path}: ${code}. Check the path and its permissions.`,
+      { cause },
+    );
   }
 }
 

@@ -1,6 +1,5 @@
 // `volley simulate`: the simulated providers on loopback, until it is told to stop.
 
-import { VolleyError } from "../domain/errors.ts";
 import { parseFault } from "../simulator/faults.ts";
 import { createSimulator } from "../simulator/server.ts";
 import { print, say } from "./output.ts";
@@ -13,21 +12,22 @@ export type SimulateOptions = {
   readonly fault: readonly string[];
 };
 
-export async function simulate(options: SimulateOptions): Promise<void> {
+export async function simulate({ port, rate, latency, fault }: SimulateOptions): Promise<void> {
   const stopped = untilStopped();
-  const faults = options.fault.map((text) => {
-    const fault = parseFault(text);
-    if (!fault.ok) throw new VolleyError("usage", `--fault ${text}: ${fault.reason}`);
-    return fault.fault;
+  const simulator = await createSimulator({
+    port,
+    requestsPerSecond: rate ?? null,
+    latencyMs: latency,
+    faults: fault.map(parseFault),
   });
-  const simulator = await createSimulator({ port: options.port, requestsPerSecond: options.rate, latencyMs: options.latency, faults });
+  // The address alone on stdout, so that a script can read it.
   print(simulator.url);
   say(`Simulated providers are up. In volley.yaml:
 
 accounts:
-  - { name: sinch, provider: sinch, baseUrl: "${simulator.url}/sinch",
+  - { name: sinch, provider: sinch, baseUrl: "${simulator.baseUrl("sinch")}",
       credentials: { projectId: demo-project, keyId: demo-id, keySecret: demo-secret } }
-  - { name: mobile, provider: mobile-digital, baseUrl: "${simulator.url}/mobile-digital",
+  - { name: mobile, provider: mobile-digital, baseUrl: "${simulator.baseUrl("mobile-digital")}",
       credentials: { clientId: demo-id, clientSecret: demo-secret } }
 
 What they accepted: ${simulator.url}/_/summary`);

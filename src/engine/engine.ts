@@ -62,7 +62,10 @@ export type TokenCell = {
 export type RateCells = {
   readonly take: (account: string, ask: RateAsk) => Promise<RateGrant>;
   /** No slot before now + pauseMs, for the whole fleet; a shorter pause never cuts a longer one. */
-  readonly pause: (account: string, pause: { readonly pauseMs: number; readonly reason: string }) => Promise<void>;
+  readonly pause: (
+    account: string,
+    pause: { readonly pauseMs: number; readonly reason: string },
+  ) => Promise<void>;
   readonly read: (account: string) => Promise<{ readonly pausedMs: number; readonly reason: string | null }>;
 };
 
@@ -71,10 +74,18 @@ export type RateAsk = {
   readonly segmentsPerSecond: number | null;
   /** Segments of each waiting call; a call always costs one request. */
   readonly segments: readonly number[];
+  /** No slot sooner than this after the engine's now: for callers who know that they need so long to use it. */
+  readonly leadMs: number;
+  /** Not below `leadMs`, at most RATE_HORIZON_MS_MAX. */
   readonly horizonMs: number;
 };
 
+/** How far ahead slots may be leased at all. */
+export const RATE_HORIZON_MS_MAX = 60_000;
+
 export type RateGrant = {
+  /** The engine's clock when it answered, since 1970; only differences of it mean anything. */
+  readonly nowMs: number;
   /** For the first calls of the ask: milliseconds from the engine's now to each slot, 0 or more, ascending. */
   readonly slotsMs: readonly number[];
   /** When calls are left without a slot: milliseconds after which asking again makes sense. */

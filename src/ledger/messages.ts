@@ -49,6 +49,9 @@ export type CampaignFacts = {
   }[];
   readonly accounts: readonly { readonly account: string; readonly accepted: number }[];
   readonly retries: number;
+  /** Attempts that the account's state ended (429, 401, 403); they used up no try. */
+  readonly deferrals: number;
+  readonly settledByLookUp: number;
   readonly resentByPolicy: number;
 };
 
@@ -103,7 +106,16 @@ export function createMessages(pool: Pool) {
         values.push(value);
         wanted.push(condition(`$${values.length}`));
       };
-      where((id) => `m.chunk_id in (select id from volley.chunk where campaign_id = ${id})`, filter.campaign);
+      where((id) => `c.campaign_id = ${id}`, filter.campaign);
+      // The ids of a campaign's messages begin with its own time, so they lie side by side in the primary key.
+      where(
+        (from) => `m.id >= ${from}`,
+        filter.campaign === undefined ? undefined : idWithin(filter.campaign, "0"),
+      );
+      where(
+        (to) => `m.id <= ${to}`,
+        filter.campaign === undefined ? undefined : idWithin(filter.campaign, "f"),
+      );
       where((state) => `m.state = ${state}`, filter.state);
       where((to) => `m.recipient = ${to}`, filter.to);
       where((since) => `m.changed_at >= ${since}`, filter.since);
@@ -133,17 +145,26 @@ export function createMessages(pool: Pool) {
          group by 1 order by 1`,
         [id],
       );
-      const { rows: attempts } = await pool.query<{ retries: string; resent: string }>(
+      const { rows: tries } = await pool.query<{ retries: string; deferrals: string }>(
         `select coalesce(sum(m.attempts - 1) filter (where m.attempts > 1), 0) as retries,
-           (select count(*) from volley.attempt a where a.campaign_id = $1 and a.settled_as = 'resent') as resent
+           coalesce(sum(m.deferrals), 0) as deferrals
          from volley.message m join volley.chunk c on c.id = m.chunk_id where c.campaign_id = $1`,
         [id],
       );
+      const { rows: settled } = await pool.query<{ settled_as: string; attempts: string }>(
+        `select settled_as, count(*) as attempts from volley.attempt
+         where chunk_id in (select id from volley.chunk where campaign_id = $1) and settled_as is not null
+         group by 1`,
+        [id],
+      );
+      const settledAs = (as: string) => Number(settled.find((row) => row.settled_as === as)?.attempts ?? 0);
       return {
         reasons: reasons.map((row) => ({ ...row, messages: Number(row.messages) })),
         accounts: accounts.map((row) => ({ ...row, accepted: Number(row.accepted) })),
-        retries: Number(attempts[0]?.retries ?? 0),
-        resentByPolicy: Number(attempts[0]?.resent ?? 0),
+        retries: Number(tries[0]?.retries ?? 0),
+        deferrals: Number(tries[0]?.deferrals ?? 0),
+        settledByLookUp: settledAs("accepted") + settledAs("absent"),
+        resentByPolicy: settledAs("resent"),
       };
     },
   };
@@ -176,6 +197,10 @@ type AttemptRow = {
   late: boolean;
   settled_as: string | null;
 };
+
+function idWithin(campaign: CampaignId, digit: "0" | "f"): string {
+  return campaign.slice(0, 14) + campaign.slice(14).replaceAll(/[0-9a-f]/g, digit);
+}
 
 function toMessage(row: MessageRow): Message {
   return {

@@ -117,6 +117,7 @@ create table attempt (
   settled_as settlement
 );
 create index attempt_message on attempt (message_id);
+create index attempt_chunk on attempt (chunk_id);
 create index attempt_to_settle on attempt (settle_at) where settled_at is null and settle_at is not null;
 create index attempt_campaign_to_settle on attempt (campaign_id) where settled_at is null and settle_at is not null;
 

@@ -1,0 +1,126 @@
+// The engine on Postgres, for one machine with nothing to install: BullMQ's Postgres backend, cells in tables.
+//
+// Everything lies in two schemas beside the ledger's: `volley_engine` is ours, `bullmq` is BullMQ's. Two
+// pools, so that a rate slot never queues up behind the jobs: BullMQ's statements are many, and each of its
+// workers keeps a connection for itself to listen on.
+
+import assert from "node:assert";
+import { readFileSync } from "node:fs";
+import { assertSchemaCompatibility, createPostgresBackend, isPgPool, runMigrations } from "bullmq";
+import type { Pool } from "pg";
+import { VolleyError } from "../domain/errors.ts";
+import type { Logger } from "../platform/log.ts";
+import { createPool, describeDatabaseError, isUnreachable, withTransaction } from "../platform/postgres.ts";
+import type { Engine } from "./engine.ts";
+import { createPostgresRates, createPostgresTokens } from "./postgres-cells.ts";
+
+const CELL_CONNECTIONS_MAX = 4;
+/** A cell is one row: whoever waits longer for it had better ask again. */
+const CELL_STATEMENT_MS_MAX = 5_000;
+/** One a worker for listening, the rest for its statements; opened when they are needed. */
+const QUEUE_CONNECTIONS_MAX = 40;
+/** Key of the lock that lets one process migrate at a time; any number will do that nobody else uses. */
+const MIGRATION_LOCK = 8_655_390;
+const VERSION_MIN = 14;
+
+const schemaSql = ["./token-cell.sql", "./rate-cell.sql"].map((file) =>
+  readFileSync(new URL(file, import.meta.url), "utf8"),
+);
+
+export function createPostgresEngine({ url, log }: { readonly url: string; readonly log: Logger }): Engine {
+  const cells = createPool({
+    url,
+    applicationName: "volley-cells",
+    max: CELL_CONNECTIONS_MAX,
+    statementMsMax: CELL_STATEMENT_MS_MAX,
+    log,
+  });
+  const queue = createPool({
+    url: withSearchPath(url, "bullmq"),
+    applicationName: "volley-queue",
+    max: QUEUE_CONNECTIONS_MAX,
+    log,
+  });
+  // Each queue and worker adds a listener of its own and never takes it off.
+  queue.setMaxListeners(0);
+  // BullMQ's own type for a pool, which the type of a real pool does not fit by itself.
+  assert(isPgPool(queue));
+  return {
+    queueBackend: {
+      connection: queue,
+      prefix: undefined,
+      factory: (name, options, more) => createPostgresBackend(name, { ...options, connection: queue }, more),
+    },
+    tokens: createPostgresTokens(cells),
+    rates: createPostgresRates(cells),
+    migrate: () => migrate(queue),
+    check: () => check(cells),
+    async close() {
+      await Promise.all([cells.end(), queue.end()]);
+    },
+  };
+}
+
+async function migrate(pool: Pool): Promise<void> {
+  try {
+    await withTransaction(pool, async (client) => {
+      await client.query("select pg_advisory_xact_lock($1)", [MIGRATION_LOCK]);
+      await client.query("create schema if not exists volley_engine");
+      for (const sql of schemaSql) await client.query(sql);
+    });
+    await migrateQueue(pool);
+  } catch (cause) {
+    const code = isUnreachable(cause) ? "engine_unreachable" : "database_failed";
+    const advice = "The database must run, and its role must be allowed to create schemas.";
+    throw new VolleyError(
+      code,
+      `Cannot create the engine's tables: ${describeDatabaseError(cause)}. ${advice}`,
+      { cause },
+    );
+  }
+}
+
+/** BullMQ takes a lock and a transaction of its own, on the one connection that it is given. */
+async function migrateQueue(pool: Pool): Promise<void> {
+  const client = await pool.connect();
+  try {
+    await runMigrations(client);
+    client.release();
+  } catch (error) {
+    client.release(true);
+    throw error;
+  }
+}
+
+async function check(pool: Pool): Promise<readonly string[]> {
+  let version: number;
+  try {
+    const result = await pool.query<{ version: number }>(
+      "select current_setting('server_version_num')::integer as version",
+    );
+    version = Math.floor((result.rows[0]?.version ?? 0) / 10_000);
+  } catch (error) {
+    return [
+      `Cannot reach Postgres for the engine: ${describeDatabaseError(error)}. Check that it runs, and the "database" setting.`,
+    ];
+  }
+  if (version < VERSION_MIN) return [`Postgres is version ${version}; use ${VERSION_MIN} or newer.`];
+  try {
+    await pool.query("select from volley_engine.token_cell, volley_engine.rate_cell limit 0");
+    await assertSchemaCompatibility(pool);
+    return [];
+  } catch (error) {
+    return [
+      `The engine's tables are missing or from another version: ${describeDatabaseError(error)}. Run "volley migrate".`,
+    ];
+  }
+}
+
+/** In the URL, because then it holds from the first statement of each connection on. */
+function withSearchPath(url: string, schema: string): string {
+  const changed = new URL(url);
+  const options = changed.searchParams.get("options");
+  const searchPath = `-c search_path=${schema}`;
+  changed.searchParams.set("options", options === null ? searchPath : `${options} ${searchPath}`);
+  return changed.href;
+}

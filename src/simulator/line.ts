@@ -1,0 +1,188 @@
+// One simulated provider at work: every request runs down this line, and no other order is possible.
+//
+//   token call -> token fault, token desk
+//   send       -> login, content (provider) -> rate -> fault -> accept (provider) -> journal -> latency -> wire
+//   the rest   -> look-up fault, look-up (provider)
+//
+// A request that is refused for its login or its content costs nothing of the rate (ASSUMED for all providers),
+// and everything is decided on arrival: latency delays what the client hears, not what happened.
+
+import type { ServerResponse } from "node:http";
+import { deliver, deliverHtml, deliverSpoilt, drop } from "./deliver.ts";
+import { checkFaults, createFaults, type FaultEffect, type FaultRule } from "./faults.ts";
+import { createJournal, type Journal } from "./journal.ts";
+import type { TokenCall } from "./oauth.ts";
+import { checkLimit, checkWait, type ProviderSettings } from "./options.ts";
+import {
+  type Clock,
+  type Incoming,
+  type ProviderFaults,
+  type Reply,
+  type SendRequest,
+  type SimulatedProvider,
+  withRetryAfter,
+} from "./provider.ts";
+import { createRandom } from "./random.ts";
+import { createRateWindow } from "./rate-window.ts";
+
+export type RateSettings = Pick<
+  ProviderSettings,
+  "requestsPerSecond" | "segmentsPerSecond" | "retryAfterSeconds"
+>;
+export type LatencySettings = Pick<ProviderSettings, "latencyMs" | "latencyJitterMs">;
+
+export type Line = {
+  readonly journal: Journal;
+  readonly tokenCalls: () => readonly TokenCall[];
+  readonly handle: (incoming: Incoming, response: ServerResponse) => void;
+  readonly setFaults: (rules: readonly FaultRule[]) => void;
+  /** Settings that are left out stay. */
+  readonly setRate: (change: Partial<RateSettings>) => void;
+  readonly setLatency: (change: Partial<LatencySettings>) => void;
+  readonly revokeTokens: () => void;
+  /** Forgets what was seen and taken; settings and tokens stay. */
+  readonly reset: () => void;
+};
+
+/** What goes on the wire, decided on arrival. Null: nothing ever does. */
+type Ending = { readonly effect: FaultEffect | null; readonly reply: Reply | null };
+
+export function createLine(
+  settings: ProviderSettings,
+  build: (faults: ProviderFaults) => SimulatedProvider,
+  shared: { readonly clock: Clock; readonly seed: number; readonly keepDetails: boolean },
+): Line {
+  const { clock } = shared;
+  // Two generators, so that switching jitter on does not change which calls fail.
+  const faultRandom = createRandom(shared.seed);
+  const jitterRandom = createRandom(shared.seed + 1);
+  const journal = createJournal({ keepDetails: shared.keepDetails });
+  let faults = createFaults(settings.faults, faultRandom);
+  let rate: RateSettings = settings;
+  let latency: LatencySettings = settings;
+  let tokenCalls: TokenCall[] = [];
+  const limit = createRateWindow(rate);
+  const provider = build({
+    isRejected: (recipient) => faults.isRejected(recipient),
+    lookUpLagMs: () => faults.lookUpLagMs,
+  });
+
+  function handleToken(incoming: Incoming): Ending {
+    const atMs = clock.nowMs();
+    const ending = decideToken(incoming);
+    tokenCalls.push({ atMs, status: statusOf(ending) });
+    return ending;
+  }
+
+  function decideToken(incoming: Incoming): Ending {
+    const fault = faults.nextToken();
+    switch (fault) {
+      case null:
+        return { effect: null, reply: provider.tokens.answer(incoming) };
+      case "token-down":
+        return { effect: null, reply: provider.faultReply(503) };
+      case "token-drop":
+        return { effect: { kind: "drop" }, reply: null };
+      case "token-hang":
+        return { effect: { kind: "hang" }, reply: null };
+      default:
+        return fault satisfies never;
+    }
+  }
+
+  function handleSend(incoming: Incoming): Ending {
+    const atMs = clock.nowMs();
+    const request = provider.readSend(incoming);
+    if (request.kind === "refused") {
+      const { reply, reference, recipients } = request;
+      const { status } = reply;
+      journal.record({ atMs, reference, recipients, segments: 0, status, accepted: false, textOf: null });
+      return { effect: null, reply };
+    }
+    const { ending, accepted } = decideSend(atMs, request);
+    const { reference, recipients, segments, textOf } = request;
+    journal.record({ atMs, reference, recipients, segments, status: statusOf(ending), accepted, textOf });
+    return ending;
+  }
+
+  function decideSend(atMs: number, request: SendRequest): { ending: Ending; accepted: boolean } {
+    if (!limit.admit(atMs, request.segments)) {
+      const { retryAfterSeconds } = rate;
+      const reply = provider.faultReply(429);
+      const hinted = retryAfterSeconds === null ? reply : withRetryAfter(reply, String(retryAfterSeconds));
+      return { ending: { effect: null, reply: hinted }, accepted: false };
+    }
+    const due = faults.nextSend();
+    if (due === null) return { ending: { effect: null, reply: request.accept(false) }, accepted: true };
+    const { accepts, effect } = due.fault;
+    const reply = accepts ? request.accept(effect.kind === "incomplete") : null;
+    if (effect.kind !== "status") return { ending: { effect, reply }, accepted: accepts };
+    const worded = provider.faultReply(effect.status);
+    const hinted = effect.retryAfter ? withRetryAfter(worded, due.retryAfter) : worded;
+    return { ending: { effect, reply: hinted }, accepted: accepts };
+  }
+
+  function handleOther(incoming: Incoming): Reply {
+    if (!provider.isLookUp(incoming)) return provider.answerOther(incoming);
+    journal.recordLookUp();
+    return faults.nextLookUp() === null ? provider.answerOther(incoming) : provider.faultReply(503);
+  }
+
+  function decide(incoming: Incoming): Ending {
+    if (provider.isSend(incoming)) return handleSend(incoming);
+    if (incoming.path === provider.tokenPath) return handleToken(incoming);
+    return { effect: null, reply: handleOther(incoming) };
+  }
+
+  return {
+    journal,
+    tokenCalls: () => tokenCalls,
+    handle: (incoming, response) => {
+      const ending = decide(incoming);
+      const { latencyMs, latencyJitterMs } = latency;
+      if (latencyMs + latencyJitterMs === 0) {
+        finish(response, ending);
+        return;
+      }
+      const waitMs = latencyMs + jitterRandom() * latencyJitterMs;
+      setTimeout(finish, waitMs, response, ending).unref();
+    },
+    setFaults: (rules) => {
+      checkFaults(rules);
+      faults = createFaults(rules, faultRandom);
+    },
+    setRate: (change) => {
+      const next = { ...rate, ...change };
+      checkLimit("requestsPerSecond", next.requestsPerSecond);
+      checkLimit("segmentsPerSecond", next.segmentsPerSecond);
+      rate = next;
+      limit.setLimits(rate);
+    },
+    setLatency: (change) => {
+      const next = { ...latency, ...change };
+      checkWait("latencyMs", next.latencyMs);
+      checkWait("latencyJitterMs", next.latencyJitterMs);
+      latency = next;
+    },
+    revokeTokens: provider.tokens.revoke,
+    reset: () => {
+      journal.reset();
+      provider.reset();
+      tokenCalls = [];
+    },
+  };
+}
+
+/** What the client will see; null when it is never answered. */
+function statusOf({ effect, reply }: Ending): number | null {
+  if (effect?.kind === "drop" || effect?.kind === "hang") return null;
+  return effect?.kind === "html" ? 200 : (reply?.status ?? null);
+}
+
+function finish(response: ServerResponse, { effect, reply }: Ending): void {
+  if (effect?.kind === "drop") drop(response);
+  else if (effect?.kind === "html") deliverHtml(response);
+  else if (reply === null || effect?.kind === "hang") return;
+  else if (effect?.kind === "spoil") deliverSpoilt(response, reply, effect.how);
+  else deliver(response, reply);
+}

@@ -1,0 +1,99 @@
+// What a simulated provider is to the rest of the simulator: it reads requests and words replies, nothing else.
+//
+// Sockets, latency, faults, rates and the journal are shared (line.ts). One file a provider, written from the
+// vendor's documents and never from our adapters, so that the two can disagree.
+
+import type { IncomingHttpHeaders } from "node:http";
+import type { TokenDesk } from "./oauth.ts";
+
+export const simulatedProviders = ["sinch", "mobile-digital"] as const;
+export type SimulatedProviderName = (typeof simulatedProviders)[number];
+
+export type Clock = {
+  /** Never goes back: rates, token lives, arrival times. */
+  readonly nowMs: () => number;
+  /** What the provider writes into its replies and compares dates with. */
+  readonly wallMs: () => number;
+};
+
+export type Incoming = {
+  readonly method: string;
+  /** Below the provider's prefix, without the query. */
+  readonly path: string;
+  /** Without the question mark; empty when there is none. */
+  readonly query: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+};
+
+export type Reply = {
+  readonly status: number;
+  /** Name, value, name, value: the form that node:http writes fastest. Without content-length. */
+  readonly headers: readonly string[];
+  readonly body: string;
+};
+
+/** A send request that the provider would take. Nothing has been taken before `accept`. */
+export type SendRequest = {
+  readonly kind: "send";
+  readonly reference: string | null;
+  /** Digits only, in the order of the request. */
+  readonly recipients: readonly string[];
+  readonly segments: number;
+  /** What the recipient reads; null when the provider takes the message and cannot send it later. */
+  readonly textOf: (index: number) => string | null;
+  /** Takes the messages. `incomplete` asks for a reply that leaves items out. */
+  readonly accept: (incomplete: boolean) => Reply;
+};
+
+export type SendRefused = {
+  readonly kind: "refused";
+  readonly reply: Reply;
+  /** Known only when the request could be read as far as them. */
+  readonly reference: string | null;
+  readonly recipients: readonly string[];
+};
+
+/** The statuses that a fault can ask for; the provider knows the body that goes with each. */
+export type FaultStatus = 401 | 403 | 429 | 500 | 502 | 503 | 504;
+
+export type SimulatedProvider = {
+  readonly tokenPath: string;
+  readonly tokens: TokenDesk;
+  readonly isSend: (incoming: Incoming) => boolean;
+  readonly readSend: (incoming: Incoming) => SendRequest | SendRefused;
+  /** Look-ups, and whatever else arrives: wrong paths and verbs. */
+  readonly answerOther: (incoming: Incoming) => Reply;
+  readonly isLookUp: (incoming: Incoming) => boolean;
+  readonly faultReply: (status: FaultStatus) => Reply;
+  /** Forgets what it has taken, not who may log in. */
+  readonly reset: () => void;
+};
+
+/** What the fault settings mean to a provider that is reading a request. */
+export type ProviderFaults = {
+  /** By digits. */
+  readonly isRejected: (recipient: string) => boolean;
+  readonly lookUpLagMs: () => number;
+};
+
+const JSON_HEADERS = ["Content-Type", "application/json"] as const;
+
+export function jsonReply(status: number, value: unknown, headers: readonly string[] = []): Reply {
+  return rawJsonReply(status, JSON.stringify(value), headers);
+}
+
+export function rawJsonReply(status: number, body: string, headers: readonly string[] = []): Reply {
+  return { status, headers: headers.length === 0 ? JSON_HEADERS : [...JSON_HEADERS, ...headers], body };
+}
+
+export function withRetryAfter(reply: Reply, value: string): Reply {
+  return { ...reply, headers: [...reply.headers, "Retry-After", value] };
+}
+
+/** Media types are compared without case and parameters (RFC 9110, 8.3.1). */
+export function hasMediaType(incoming: Incoming, type: string): boolean {
+  const given = incoming.headers["content-type"];
+  if (given === type) return true;
+  return given !== undefined && given.split(";", 1)[0]?.trim().toLowerCase() === type;
+}

@@ -1,0 +1,34 @@
+// An empty database of its own for a test file, in the one Postgres server of the test run.
+
+import { randomBytes } from "node:crypto";
+import { Client, escapeIdentifier } from "pg";
+import { inject } from "vitest";
+
+export type TestDatabase = {
+  readonly url: string;
+  /** Removes the database, also when connections to it were left open. */
+  readonly drop: () => Promise<void>;
+};
+
+/** `template` is the name of a database to copy; nobody may be connected to it meanwhile. */
+export async function createDatabase(options: { readonly template?: string } = {}): Promise<TestDatabase> {
+  const name = `test_${randomBytes(8).toString("hex")}`;
+  const template = options.template ?? "template0";
+  await runOnServer(`create database ${escapeIdentifier(name)} template ${escapeIdentifier(template)}`);
+  const url = new URL(inject("postgresUrl"));
+  url.pathname = `/${name}`;
+  return {
+    url: url.href,
+    drop: () => runOnServer(`drop database if exists ${escapeIdentifier(name)} with (force)`),
+  };
+}
+
+async function runOnServer(sql: string): Promise<void> {
+  const client = new Client({ connectionString: inject("postgresUrl") });
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}
