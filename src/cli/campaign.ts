@@ -166,7 +166,8 @@ export async function watchCampaign(id: string, options: GlobalOptions & { json?
 async function showOne(parts: Parts, id: CampaignId, asJson: boolean): Promise<void> {
   const campaign = await findCampaign(parts, id);
   const counts = await parts.ledger.campaigns.counts(id);
-  if (asJson) return printJson({ id, state: campaign.state, total: campaign.total, counts });
+  const { state, total, startedAt, finishedAt } = campaign;
+  if (asJson) return printJson({ id, state, total, counts, startedAt, finishedAt });
   printTable(
     ["CAMPAIGN", "STATE", "TOTAL", ...Object.keys(counts).map((state) => state.toUpperCase())],
     [[campaign.name, campaign.state, campaign.total, ...Object.values(counts)]],

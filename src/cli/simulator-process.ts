@@ -16,7 +16,9 @@ export type DemoSimulator = {
 };
 
 export async function startSimulator(): Promise<DemoSimulator> {
-  const [, cli = fileURLToPath(new URL("../cli.ts", import.meta.url))] = process.argv;
+  const cli = fileURLToPath(
+    new URL(import.meta.url.endsWith(".ts") ? "../cli.ts" : "../cli.js", import.meta.url),
+  );
   const child = spawn(process.execPath, [cli, "simulate", "--port", "0"], {
     stdio: ["ignore", "pipe", "ignore"],
   });
