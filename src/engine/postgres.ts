@@ -6,6 +6,7 @@
 
 import assert from "node:assert";
 import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { assertSchemaCompatibility, createPostgresBackend, isPgPool, runMigrations } from "bullmq";
 import type { Pool } from "pg";
 import { VolleyError } from "../domain/errors.ts";
@@ -22,6 +23,7 @@ const QUEUE_CONNECTIONS_MAX = 40;
 /** Key of the lock that lets one process migrate at a time; any number will do that nobody else uses. */
 const MIGRATION_LOCK = 8_655_390;
 const VERSION_MIN = 14;
+const CLOSE_MS_MAX = 5_000;
 
 const schemaSql = ["./token-cell.sql", "./rate-cell.sql"].map((file) =>
   readFileSync(new URL(file, import.meta.url), "utf8"),
@@ -56,7 +58,9 @@ export function createPostgresEngine({ url, log }: { readonly url: string; reado
     migrate: () => migrate(queue),
     check: () => check(cells),
     async close() {
-      await Promise.all([cells.end(), queue.end()]);
+      // A pool ends when its last connection is given back, which a worker that hangs never does.
+      const ended = Promise.all([cells.end(), queue.end()]);
+      await Promise.race([ended, sleep(CLOSE_MS_MAX, undefined, { ref: false })]);
     },
   };
 }
@@ -116,11 +120,15 @@ async function check(pool: Pool): Promise<readonly string[]> {
   }
 }
 
-/** In the URL, because then it holds from the first statement of each connection on. */
+/**
+ * In the URL, because then it holds from the first statement of each connection on. As text, because a URL
+ * that names a socket directory is one for Postgres and not for everybody.
+ */
 function withSearchPath(url: string, schema: string): string {
-  const changed = new URL(url);
-  const options = changed.searchParams.get("options");
+  const [base = "", query = ""] = url.split("?", 2);
+  const parameters = new URLSearchParams(query);
+  const options = parameters.get("options");
   const searchPath = `-c search_path=${schema}`;
-  changed.searchParams.set("options", options === null ? searchPath : `${options} ${searchPath}`);
-  return changed.href;
+  parameters.set("options", options === null ? searchPath : `${options} ${searchPath}`);
+  return `${base}?${parameters}`;
 }

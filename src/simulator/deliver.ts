@@ -9,8 +9,8 @@ import type { Reply } from "./provider.ts";
 const DRIP_MS = 1000;
 export const HUGE_BODY_BYTES = 64 * 1024 * 1024;
 const HUGE_BODY_PIECE_BYTES = 64 * 1024;
-/** 256 members of 4 MiB: 1 GiB of spaces in about 1 MiB of gzip. */
-const GZIP_BOMB_MEMBERS = 256;
+/** 64 members of 4 MiB: 256 MiB of spaces in about 256 KiB of gzip. */
+const GZIP_BOMB_MEMBERS = 64;
 const GZIP_BOMB_MEMBER_BYTES = 4 * 1024 * 1024;
 
 const HTML = "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>";
@@ -85,7 +85,7 @@ function deliverHuge(response: ServerResponse, reply: Reply): void {
 let bomb: Buffer | null = null;
 
 function deliverBomb(response: ServerResponse, reply: Reply): void {
-  // A gzip file may have many members (RFC 1952, 2.2), so one of them, repeated, saves compressing a gigabyte.
+  // A gzip file may have many members (RFC 1952, 2.2), so one of them, repeated, saves compressing all that.
   if (bomb === null) {
     const member = gzipSync(Buffer.alloc(GZIP_BOMB_MEMBER_BYTES, " "));
     bomb = Buffer.concat(Array.from({ length: GZIP_BOMB_MEMBERS }, () => member));

@@ -60,7 +60,7 @@ export const sendFaults = {
 export type SendFaultName = keyof typeof sendFaults;
 
 /** Token calls: 503, a reset, no answer. */
-export const tokenFaults = ["token-down", "token-drop", "token-hang"] as const;
+const tokenFaults = ["token-down", "token-drop", "token-hang"] as const;
 export type TokenFaultName = (typeof tokenFaults)[number];
 
 /** Look-ups: 503. */

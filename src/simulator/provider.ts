@@ -6,7 +6,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { TokenDesk } from "./oauth.ts";
 
-export const simulatedProviders = ["sinch", "mobile-digital"] as const;
+const simulatedProviders = ["sinch", "mobile-digital"] as const;
 export type SimulatedProviderName = (typeof simulatedProviders)[number];
 
 export type Clock = {

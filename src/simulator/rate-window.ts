@@ -4,7 +4,7 @@
 // A second is (t - 1000 ms, t]: two events exactly one second apart are not in the same one. The worst second
 // always ends with an arrival, so looking at each arrival misses none.
 
-export const WINDOW_MS = 1000;
+const WINDOW_MS = 1000;
 
 /** Slots are dropped from the front of the arrays once this many are spent. */
 const SPENT_SLOTS_MAX = 4096;

@@ -43,7 +43,7 @@ export type SinchReading =
     };
 
 /** [api] */
-export const RECIPIENTS_MAX = 1000;
+const RECIPIENTS_MAX = 1000;
 const BODY_CHARACTERS_MAX = 2000;
 const CALLBACK_URL_CHARACTERS_MAX = 2048;
 /** [old]; newer pages allow more without agreeing how much. */

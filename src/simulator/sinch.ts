@@ -166,7 +166,7 @@ export function createSinch(
   };
 }
 
-/** [api] Numbers come back without a plus; what was not asked for is left out. */
+/** [api] Numbers come back without a plus; what was not asked for is left out. That the parameters are, too, is ASSUMED. */
 function describeBatch(id: string, request: SinchBatchRequest, createdAtMs: number) {
   const { to: _to, from, body, parameters: _parameters, ...optional } = request.fields;
   const { send_at: sendAt } = optional;

@@ -6,7 +6,7 @@ import { pino } from "pino";
 import { expect } from "vitest";
 import type { ChunkId } from "../../src/domain/campaign.ts";
 import { createCampaignId, recipientMessageId } from "../../src/domain/ids.ts";
-import type { CampaignId, MessageClass } from "../../src/domain/message.ts";
+import { type CampaignId, type MessageClass, mayMove, messageStates } from "../../src/domain/message.ts";
 import type { PhoneNumber } from "../../src/domain/phone-number.ts";
 import { createLedger, type Ledger } from "../../src/ledger/ledger.ts";
 import { createPool } from "../../src/platform/postgres.ts";
@@ -26,6 +26,7 @@ export async function openLedgerBench(options: { attemptsMax?: number } = {}): P
   const pool = createPool({ url: database.url, applicationName: "volley-test", max: 10, log: silent });
   const ledger = createLedger({ pool, ...options });
   await ledger.migrate();
+  await enforceMoves(pool);
   return {
     ledger,
     pool,
@@ -35,6 +36,24 @@ export async function openLedgerBench(options: { attemptsMax?: number } = {}): P
       await database.drop();
     },
   };
+}
+
+/** Makes the database refuse every move of a message that domain/message.ts does not allow. */
+export async function enforceMoves(pool: Pool): Promise<void> {
+  const legal = messageStates.flatMap((from) =>
+    messageStates.filter((to) => mayMove(from, to)).map((to) => `${from} ${to}`),
+  );
+  await pool.query(`
+    create function volley.refuse_illegal_move() returns trigger language plpgsql as $$
+    begin
+      if old.state <> new.state and not (old.state || ' ' || new.state = any('{${legal.join(",")}}'::text[])) then
+        raise exception 'illegal move of a message: % to %', old.state, new.state;
+      end if;
+      return new;
+    end $$;
+    create trigger refuse_illegal_move before update on volley.message
+      for each row execute function volley.refuse_illegal_move();
+  `);
 }
 
 export function phone(index: number): PhoneNumber {
