@@ -106,6 +106,8 @@ async function takeTurn(turn: Turn): Promise<void> {
       // The slot is free for the next call while this one is being recorded; one recording a lane at most.
       await recording;
       recording = recordEndings(turn, endings);
+      // Its failure is seen when the lane awaits it; until then it is not an unhandled one.
+      recording.catch(() => undefined);
     }
     await recording;
   };

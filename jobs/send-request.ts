@@ -3,6 +3,7 @@
 // Never sends what it did not open itself, and nothing that waited so long after its opening that another
 // worker may have taken the chunk over.
 
+import { setTimeout as wait } from "node:timers/promises";
 import type { LimitFunction } from "p-limit";
 import type { Account } from "../src/domain/account.ts";
 import type { Batch, BatchForm, OutgoingMessage } from "../src/domain/batch.ts";
@@ -109,7 +110,8 @@ export async function recordEndings(
       if (tries === RECORD_TRIES_MAX) throw error;
       if (tries === 1)
         log.warn({ chunk: chunk.id, err: reasonOf(error) }, "outcomes could not be recorded; trying on");
-      await new Promise((resolve) => setTimeout(resolve, RECORD_RETRY_MS));
+      // Holds no process back that has been told to stop: what it cannot record becomes unknown.
+      await wait(RECORD_RETRY_MS, undefined, { ref: false });
     }
   }
 }
