@@ -53,7 +53,12 @@ export async function openParts(
     closers.push(() => engine.close());
     const ledger = createLedger({ pool, attemptsMax: config.retry.retries + 1 });
     await ledger.migrate();
-    await engine.migrate();
+    await engine.migrate().catch((error: unknown) => {
+      // Redis may come later: until then work is accepted into the ledger, and workers wait. Without a Redis
+      // configured the engine's tables are the database's, and nothing works without them.
+      if (config.redis === null || !(error instanceof VolleyError)) throw error;
+      log.warn({ code: error.code }, error.message);
+    });
 
     const http = createHttpClient({
       connectionsPerOrigin: Math.max(10, ...config.accounts.map(({ limits }) => limits.inFlight)),

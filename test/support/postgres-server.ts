@@ -30,7 +30,14 @@ const settings = {
   log_min_messages: "log",
 } as const;
 
-export type PostgresServer = { readonly url: string; readonly stop: () => Promise<void> };
+export type PostgresServer = {
+  readonly url: string;
+  /** Stops it in immediate mode, as `pg_ctl -m immediate` does: every connection is cut, nothing is flushed. */
+  readonly crash: () => Promise<void>;
+  /** After a crash: starts it again on the same port and data; resolves when it takes connections. */
+  readonly restart: () => Promise<void>;
+  readonly stop: () => Promise<void>;
+};
 
 export async function startPostgres(): Promise<PostgresServer> {
   const user = await findSystemUser();
@@ -75,15 +82,42 @@ async function startOn(
   options: Options,
   port: number,
 ): Promise<PostgresServer> {
-  const args = ["-D", join(directory, "data"), "-p", String(port)];
-  for (const [name, value] of Object.entries(settings)) args.push("-c", `${name}=${value}`);
-  const server = spawn(binaries.postgres, args, { ...options, stdio: ["ignore", "ignore", "pipe"] });
-  const exited = new Promise<void>((resolve) => server.once("close", () => resolve()));
+  const start = () => spawnServer(binaries, join(directory, "data"), options, port);
+  let server = await start();
+  // SIGQUIT is the immediate shutdown: nothing of this server is worth a checkpoint.
+  const crash = () => server.end("SIGQUIT");
   const endNow = () => {
-    server.kill("SIGQUIT");
+    void crash();
     rmSync(directory, { recursive: true, force: true });
   };
   process.once("exit", endNow);
+  return {
+    url: `postgres://postgres@127.0.0.1:${port}/postgres`,
+    crash,
+    restart: async () => {
+      server = await start();
+    },
+    stop: async () => {
+      await crash();
+      process.off("exit", endNow);
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+type ServerProcess = { readonly end: (signal: "SIGQUIT") => Promise<void> };
+
+/** Resolves when the server takes connections. */
+async function spawnServer(
+  binaries: PostgresBinaries,
+  dataDir: string,
+  options: Options,
+  port: number,
+): Promise<ServerProcess> {
+  const args = ["-D", dataDir, "-p", String(port)];
+  for (const [name, value] of Object.entries(settings)) args.push("-c", `${name}=${value}`);
+  const server = spawn(binaries.postgres, args, { ...options, stdio: ["ignore", "ignore", "pipe"] });
+  const exited = new Promise<void>((resolve) => server.once("close", () => resolve()));
   let log = "";
   const ready = new Promise<void>((resolve) => {
     server.stderr.setEncoding("utf8").on("data", (text: string) => {
@@ -93,18 +127,11 @@ async function startOn(
   });
   await once(server, "spawn");
   const outcome = await Promise.race([ready.then(() => "ready"), exited.then(() => "exited")]);
-  if (outcome === "exited") {
-    process.off("exit", endNow);
-    throw new Error(`Postgres did not start:\n${log}`);
-  }
+  if (outcome === "exited") throw new Error(`Postgres did not start:\n${log}`);
   return {
-    url: `postgres://postgres@127.0.0.1:${port}/postgres`,
-    stop: async () => {
-      // SIGQUIT is the immediate shutdown: nothing of this server is worth a checkpoint.
-      server.kill("SIGQUIT");
-      await exited;
-      process.off("exit", endNow);
-      await rm(directory, { recursive: true, force: true });
+    end: (signal) => {
+      server.kill(signal);
+      return exited;
     },
   };
 }
