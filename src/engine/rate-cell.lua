@@ -12,8 +12,8 @@
 -- pause:   ARGV[3] length, [4] reason                  reply {}
 -- read:    reply {paused, reason or an empty string}
 
--- The second that a provider counts, and 1.5 % for a call that leaves a few milliseconds after its slot.
-local WINDOW = 1015000
+-- The second that a provider counts, and 2 % for a call that arrives a few milliseconds after its slot.
+local WINDOW = 1020000
 -- Log entries closer than this are one entry, at the time of its newest, which errs on the safe side and
 -- keeps the log short at any rate.
 local BUCKET = 5000

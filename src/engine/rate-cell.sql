@@ -75,8 +75,8 @@ create or replace function volley_engine.take_slots(
   out slots_us double precision[]
 ) language plpgsql as $$
 declare
-  -- The second that a provider counts, and 1.5 % for a call that leaves a few milliseconds after its slot.
-  c_window constant double precision := 1015000;
+  -- The second that a provider counts, and 2 % for a call that arrives a few milliseconds after its slot.
+  c_window constant double precision := 1020000;
   -- Log entries closer than this are one entry, at the time of its newest, which errs on the safe side and
   -- keeps the log short at any rate.
   c_bucket constant double precision := 5000;

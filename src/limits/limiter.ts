@@ -14,8 +14,8 @@ import type { Logger } from "../platform/log.ts";
 import type { Lead } from "./lead.ts";
 import { createWaitingLine, type Slot, type WaitingLine } from "./waiting-line.ts";
 
-/** The engine spaces slots for 15 ms of this; the rest is for what two workers think of its clock. */
-const LATE_MS_MAX = 10;
+/** The engine spaces slots for 20 ms of lateness; the rest is for the way to the provider and for what two workers think of the clock. */
+const LATE_MS_MAX = 5;
 const PAUSE_MS_MAX = 15 * 60_000;
 /** Added to each pause, up to a tenth of it, so that those whom one fault stopped do not return as one. */
 const PAUSE_JITTER_MS_MAX = 5_000;

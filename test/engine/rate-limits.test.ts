@@ -102,9 +102,9 @@ describe.each(testEngines)("rate cell on $name", ({ open }) => {
     });
     const [before, long, after] = slots.map(({ atUs }) => (atUs - nowUs) / 1_000);
     expect(before).toBe(0);
-    expect(long).toBeCloseTo(1_015, 1);
+    expect(long).toBeCloseTo(1_020, 1);
     // Its nine segments are paid for: the average holds, too.
-    expect(after).toBeCloseTo(1_015 + (9 / 4) * 1_015, 1);
+    expect(after).toBeCloseTo(1_020 + (9 / 4) * 1_020, 1);
   });
 });
 
