@@ -89,7 +89,8 @@ export async function sendRequest(
   if (opened.length === 0) return [];
 
   if (!(await isReady(permit))) return putOff(turn, opened, callId, "no-slot");
-  if (performance.now() - openedAtMs > OPEN_TO_CALL_MAX_MS) return putOff(turn, opened, callId, "opened-too-long-ago");
+  if (performance.now() - openedAtMs > OPEN_TO_CALL_MAX_MS)
+    return putOff(turn, opened, callId, "opened-too-long-ago");
   const reading = await call(turn, { ...form, callId, messages: opened }, login, openedAtMs);
   const ageless = !parts.circuits.isClosed(at.account);
   await heed(turn, reading, opened);

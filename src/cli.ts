@@ -1,15 +1,11 @@
 #!/usr/bin/env node
 // Entry: the operator's command line. Words and options live here; what they do lives in cli/.
+//
+// A command is imported when it is run: --help and a mistyped option answer at once, without database and queue.
 
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { createCampaign, listCampaigns, showCampaign, watchCampaign } from "./cli/campaign.ts";
-import { demo } from "./cli/demo.ts";
-import { listMessages, send, showMessage } from "./cli/message.ts";
-import { migrate } from "./cli/migrate.ts";
-import { reportFailure } from "./cli/run.ts";
-import { simulate } from "./cli/simulate.ts";
-import { roles, start } from "./cli/start.ts";
-import { refreshToken, showTokens } from "./cli/token.ts";
+import { endProcess, ignoreClosedPipes, reportFailure } from "./cli/ending.ts";
+import { roles } from "./cli/roles.ts";
 import { messageClasses, messageStates } from "./domain/message.ts";
 
 const USAGE = 2;
@@ -17,7 +13,11 @@ const USAGE = 2;
 const program = new Command("volley")
   .description("Sends bulk SMS: each message once, as fast as the provider's limits allow.")
   .option("--config <file>", "configuration file (default: $VOLLEY_CONFIG, else ./volley.yaml)")
-  .showHelpAfterError("Run with --help for the options.")
+  .configureHelp({ showGlobalOptions: true })
+  .configureOutput({
+    outputError: (text, write) =>
+      write(`volley: ${oneLine(text.replace(/^error: /, ""))} Run with --help for the options.\n`),
+  })
   .exitOverride();
 
 program
@@ -25,18 +25,27 @@ program
   .description("the whole system on this machine: database, workers and simulated providers, one campaign")
   .option("--recipients <count>", "recipients of the campaign", countOf(1, 1_000_000), 10_000)
   .option("--keep", "stay up when the campaign is finished")
-  .action((options) => demo(options));
+  .action(async (options) => {
+    const { demo } = await import("./cli/demo.ts");
+    await demo(options);
+  });
 
 program
   .command("start")
   .description("run the service until SIGTERM, which drains it")
   .addOption(new Option("--role <role>", "what this process does").choices(roles).default("all"))
-  .action((options) => start({ ...global(), ...options }));
+  .action(async (options) => {
+    const { start } = await import("./cli/start.ts");
+    await start({ ...global(), ...options });
+  });
 
 program
   .command("migrate")
   .description("create or update the schema of ledger, engine and queue; safe to run twice and at once")
-  .action(() => migrate(global()));
+  .action(async () => {
+    const { migrate } = await import("./cli/migrate.ts");
+    await migrate(global());
+  });
 
 program
   .command("simulate")
@@ -54,7 +63,10 @@ program
     collect,
     [],
   )
-  .action((options) => simulate(options));
+  .action(async (options) => {
+    const { simulate } = await import("./cli/simulate.ts");
+    await simulate(options);
+  });
 
 program
   .command("send")
@@ -66,7 +78,10 @@ program
   .option("--account <name>", "send through this account instead of a route's")
   .option("--wait", "send from this process and wait for the outcome")
   .option("--json", "print JSON")
-  .action((options) => send({ ...global(), ...options }));
+  .action(async (options) => {
+    const { send } = await import("./cli/message.ts");
+    await send({ ...global(), ...options });
+  });
 
 const campaign = program.command("campaign").description("campaigns: one template to many recipients");
 campaign
@@ -88,30 +103,45 @@ campaign
 Example:
   volley campaign create --csv people.csv --name spring --country SE --template "Hi {{name}}, we open on Monday." --wait`,
   )
-  .action((options) => createCampaign({ ...global(), ...options }));
+  .action(async (options) => {
+    const { createCampaign } = await import("./cli/campaign.ts");
+    await createCampaign({ ...global(), ...options });
+  });
 campaign
   .command("list")
   .description("the newest campaigns")
   .option("--limit <rows>", "rows at most", countOf(1, 500), 50)
   .option("--json", "print JSON")
-  .action((options) => listCampaigns({ ...global(), ...options }));
+  .action(async (options) => {
+    const { listCampaigns } = await import("./cli/campaign.ts");
+    await listCampaigns({ ...global(), ...options });
+  });
 campaign
   .command("show <id>")
   .description("a campaign's state and its messages by state")
   .option("--json", "print JSON")
-  .action((id, options) => showCampaign(id, { ...global(), ...options }));
+  .action(async (id, options) => {
+    const { showCampaign } = await import("./cli/campaign.ts");
+    await showCampaign(id, { ...global(), ...options });
+  });
 campaign
   .command("watch <id>")
   .description("follow a campaign until it is finished")
   .option("--json", "print JSON at the end")
-  .action((id, options) => watchCampaign(id, { ...global(), ...options }));
+  .action(async (id, options) => {
+    const { watchCampaign } = await import("./cli/campaign.ts");
+    await watchCampaign(id, { ...global(), ...options });
+  });
 
 const message = program.command("message").description("messages and what became of them");
 message
   .command("show <id>")
   .description("a message and its attempts")
   .option("--json", "print JSON")
-  .action((id, options) => showMessage(id, { ...global(), ...options }));
+  .action(async (id, options) => {
+    const { showMessage } = await import("./cli/message.ts");
+    await showMessage(id, { ...global(), ...options });
+  });
 message
   .command("list")
   .description("the newest messages")
@@ -121,18 +151,27 @@ message
   .option("--since <time>", "changed since: 2026-12-24T09:00Z")
   .option("--limit <rows>", "rows at most", countOf(1, 500), 50)
   .option("--json", "print JSON")
-  .action((options) => listMessages({ ...global(), ...options }));
+  .action(async (options) => {
+    const { listMessages } = await import("./cli/message.ts");
+    await listMessages({ ...global(), ...options });
+  });
 
 const token = program.command("token").description("the accounts' shared OAuth2 tokens");
 token
   .command("show")
   .description("age, life and generation of each; never the token itself")
   .option("--json", "print JSON")
-  .action((options) => showTokens({ ...global(), ...options }));
+  .action(async (options) => {
+    const { showTokens } = await import("./cli/token.ts");
+    await showTokens({ ...global(), ...options });
+  });
 token
   .command("refresh <account>")
   .description("get a new token now")
-  .action((account) => refreshToken(account, global()));
+  .action(async (account) => {
+    const { refreshToken } = await import("./cli/token.ts");
+    await refreshToken(account, global());
+  });
 
 function global(): { config?: string } {
   return program.opts<{ config?: string }>();
@@ -142,6 +181,19 @@ function classOption(fallback: (typeof messageClasses)[number]): Option {
   return new Option("--class <class>", "what may be done when nobody knows whether it was sent")
     .choices(messageClasses)
     .default(fallback);
+}
+
+/**
+ * Commander puts what it guesses was meant on a line of its own, and repeats arguments that it cannot place:
+ * words of a text that was not put into quotes, say, or a phone number.
+ */
+function oneLine(text: string): string {
+  const line = text
+    .trim()
+    .replace(/\s*\n\s*/g, " ")
+    .replace(/(but got \d+): .*/, "$1")
+    .replace(/\d{5,}/g, "[hidden]");
+  return /[.)]$/.test(line) ? line : `${line}.`;
 }
 
 function collect(value: string, before: readonly string[]): string[] {
@@ -156,6 +208,7 @@ function countOf(min: number, max: number): (text: string) => number {
   };
 }
 
+ignoreClosedPipes();
 try {
   await program.parseAsync();
 } catch (error) {
@@ -163,3 +216,4 @@ try {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : USAGE;
   else process.exitCode = reportFailure(error);
 }
+await endProcess();

@@ -1,10 +1,8 @@
 // `volley campaign ...`: create from a CSV file, list, show, watch.
 
-import { open } from "node:fs/promises";
-import type { Readable } from "node:stream";
+import { createReadStream } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
 import { releaseCampaign } from "../../jobs/release-campaign.ts";
-import { startWorker } from "../../jobs/worker.ts";
 import { isFinished } from "../domain/campaign.ts";
 import { VolleyError } from "../domain/errors.ts";
 import { isUuid } from "../domain/ids.ts";
@@ -20,8 +18,8 @@ import { readCsv } from "../intake/csv.ts";
 import { findPhoneColumn } from "../intake/phone-column.ts";
 import type { Campaign } from "../ledger/campaigns.ts";
 import type { Parts } from "../parts.ts";
-import { grouped, print, printJson, printTable, say, startProgress } from "./output.ts";
-import { type GlobalOptions, withParts } from "./run.ts";
+import { grouped, hideNumbers, print, printJson, printTable, say, startProgress } from "./output.ts";
+import { type GlobalOptions, withParts, withWorker } from "./run.ts";
 
 export type CreateOptions = GlobalOptions & {
   readonly csv: string;
@@ -37,27 +35,24 @@ export type CreateOptions = GlobalOptions & {
 };
 
 const POLL_MS = 250;
-const DRAIN_MS = 25_000;
 const ERRORS_SHOWN = 10;
 
 export async function createCampaign(options: CreateOptions): Promise<void> {
   await withParts(options, async (parts) => {
     const accepted = await intakeFile(parts, options);
     await releaseCampaign(parts, accepted.id);
-    reportIntake(accepted, options.json === true);
+    const { id } = accepted;
     if (options.wait !== true) {
-      if (options.json !== true)
-        say(`It is sent by running workers (volley start). Follow it: volley campaign watch ${accepted.id}`);
-      return;
+      if (options.json === true) return printJson(intakeCounts(accepted));
+      reportIntake(accepted);
+      return say(`It is sent by running workers (volley start). Follow it: volley campaign watch ${id}`);
     }
+    if (options.json !== true) reportIntake(accepted);
     // Whoever waits wants it sent: this process works on it too, beside any worker that runs.
-    const worker = await startWorker(parts);
-    try {
-      await watchUntilFinished(parts, accepted.id);
-    } finally {
-      await worker.close(DRAIN_MS);
-    }
-    await showOne(parts, accepted.id, options.json === true);
+    const advice = `The campaign goes on when workers run. Follow it: volley campaign watch ${id}`;
+    await withWorker(parts, (stopped) => watchUntilFinished(parts, id, stopped), advice);
+    if (options.json === true) printJson({ ...intakeCounts(accepted), ...(await summaryOf(parts, id)) });
+    else await showOne(parts, id, false);
   });
 }
 
@@ -75,32 +70,36 @@ export async function intakeFile(
   };
   const country = options.country === undefined ? undefined : parseCountry(options.country);
   if (country?.ok === false) throw new VolleyError("usage", `--country: ${country.reason}`);
-  const source = options.csv === "-" ? process.stdin : await openFile(options.csv);
-  const { headers, batches } = await readCsv(source);
-  const phoneColumn = findPhoneColumn(headers, options.column);
-  if (!phoneColumn.ok) throw new VolleyError("usage", phoneColumn.reason);
-  const progress = startProgress("reading", null);
+  const { headers, batches, close } = await readCsv(openFile(options.csv));
   try {
-    return await acceptCampaign(
-      parts,
-      draft,
-      { headers, phoneColumn: phoneColumn.column, batches, country: country?.country },
-      { rules: intakeRules(parts), onProgress: (count) => progress.update(count) },
-    );
+    const phoneColumn = findPhoneColumn(headers, options.column);
+    if (!phoneColumn.ok) throw new VolleyError("usage", phoneColumn.reason);
+    const progress = startProgress("reading", null);
+    try {
+      return await acceptCampaign(
+        parts,
+        draft,
+        { headers, phoneColumn: phoneColumn.column, batches, country: country?.country },
+        { rules: intakeRules(parts), onProgress: (count) => progress.update(count) },
+      );
+    } finally {
+      progress.end();
+    }
   } finally {
-    progress.end();
+    // Standard input that nobody reads to its end would keep the process alive.
+    await close();
   }
 }
 
-async function openFile(path: string): Promise<Readable> {
+async function* openFile(path: string): AsyncGenerator<Uint8Array> {
   try {
-    const file = await open(path);
-    return file.createReadStream();
+    yield* path === "-" ? process.stdin : createReadStream(path);
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unreadable";
+    const name = path === "-" ? "standard input" : path;
     throw new VolleyError(
       "csv_unreadable",
-      `Cannot read ${path}: ${code}. Check the path and its permissions.`,
+      `Cannot read ${name}: ${code}. Check the path and its permissions.`,
       { cause },
     );
   }
@@ -118,12 +117,11 @@ export function intakeRules({ accounts, config }: Pick<Parts, "accounts" | "conf
   };
 }
 
-function reportIntake(result: IntakeResult, asJson: boolean): void {
-  const { id, accepted, duplicates, suppressed, invalid, errors } = result;
-  if (asJson) {
-    printJson({ id, accepted, duplicates, suppressed, invalid });
-    return;
-  }
+function intakeCounts({ id, accepted, duplicates, suppressed, invalid }: IntakeResult) {
+  return { id, accepted, duplicates, suppressed, invalid };
+}
+
+function reportIntake({ id, accepted, duplicates, suppressed, invalid, errors }: IntakeResult): void {
   print(id);
   say(
     `${grouped(accepted)} accepted, ${grouped(duplicates)} duplicates, ${grouped(suppressed)} suppressed, ${grouped(invalid)} invalid`,
@@ -152,34 +150,45 @@ export async function listCampaigns(
   });
 }
 
-export async function showCampaign(id: string, options: GlobalOptions & { json?: boolean }): Promise<void> {
-  await withParts(options, (parts) => showOne(parts, campaignId(id), options.json === true));
+export async function showCampaign(text: string, options: GlobalOptions & { json?: boolean }): Promise<void> {
+  const id = campaignId(text);
+  await withParts(options, (parts) => showOne(parts, id, options.json === true));
 }
 
-export async function watchCampaign(id: string, options: GlobalOptions & { json?: boolean }): Promise<void> {
+export async function watchCampaign(
+  text: string,
+  options: GlobalOptions & { json?: boolean },
+): Promise<void> {
+  const id = campaignId(text);
   await withParts(options, async (parts) => {
-    await watchUntilFinished(parts, campaignId(id));
-    await showOne(parts, campaignId(id), options.json === true);
+    await watchUntilFinished(parts, id);
+    await showOne(parts, id, options.json === true);
   });
 }
 
 async function showOne(parts: Parts, id: CampaignId, asJson: boolean): Promise<void> {
-  const campaign = await findCampaign(parts, id);
-  const counts = await parts.ledger.campaigns.counts(id);
-  const { state, total, startedAt, finishedAt } = campaign;
-  if (asJson) return printJson({ id, state, total, counts, startedAt, finishedAt });
+  const summary = await summaryOf(parts, id);
+  if (asJson) return printJson(summary);
+  const { name } = await findCampaign(parts, id);
+  const { state, total, counts } = summary;
   printTable(
-    ["CAMPAIGN", "STATE", "TOTAL", ...Object.keys(counts).map((state) => state.toUpperCase())],
-    [[campaign.name, campaign.state, campaign.total, ...Object.values(counts)]],
+    ["CAMPAIGN", "STATE", "TOTAL", ...Object.keys(counts).map((one) => one.toUpperCase())],
+    [[name, state, total, ...Object.values(counts)]],
   );
 }
 
+async function summaryOf(parts: Parts, id: CampaignId) {
+  const { state, total, startedAt, finishedAt } = await findCampaign(parts, id);
+  const counts = await parts.ledger.campaigns.counts(id);
+  return { id, state, total, counts, startedAt, finishedAt };
+}
+
 /** Shows the progress until the campaign is finished, and what its accounts wait for meanwhile. */
-export async function watchUntilFinished(parts: Parts, id: CampaignId): Promise<void> {
+export async function watchUntilFinished(parts: Parts, id: CampaignId, stopped?: AbortSignal): Promise<void> {
   const { name, total } = await findCampaign(parts, id);
   const progress = startProgress(name, total);
   try {
-    for (;;) {
+    while (stopped?.aborted !== true) {
       const counts = await parts.ledger.campaigns.counts(id);
       const open = openStates.reduce((sum, state) => sum + (counts[state] ?? 0), 0);
       progress.update(total - open, await pauses(parts));
@@ -213,6 +222,9 @@ async function findCampaign({ ledger }: Parts, id: CampaignId): Promise<Campaign
 export function campaignId(text: string): CampaignId {
   const id = text.toLowerCase();
   if (!isUuid(id))
-    throw new VolleyError("usage", `"${text}" is not a campaign's id. See: volley campaign list`);
+    throw new VolleyError(
+      "usage",
+      `"${hideNumbers(text)}" is not a campaign's id. See: volley campaign list`,
+    );
   return id as CampaignId;
 }

@@ -1,7 +1,6 @@
 // `volley send` and `volley message ...`: one message to one person, and what became of messages.
 
 import { setTimeout as wait } from "node:timers/promises";
-import { startWorker } from "../../jobs/worker.ts";
 import { VolleyError } from "../domain/errors.ts";
 import { isUuid } from "../domain/ids.ts";
 import { type MessageClass, type MessageId, type MessageState, openStates } from "../domain/message.ts";
@@ -10,8 +9,8 @@ import { acceptMessage } from "../intake/accept-message.ts";
 import type { Message } from "../ledger/messages.ts";
 import type { Parts } from "../parts.ts";
 import { campaignId, intakeRules } from "./campaign.ts";
-import { print, printJson, printTable, say } from "./output.ts";
-import { type GlobalOptions, withParts } from "./run.ts";
+import { hideNumbers, print, printJson, printTable, say } from "./output.ts";
+import { type GlobalOptions, withParts, withWorker } from "./run.ts";
 
 export type SendOptions = GlobalOptions & {
   readonly to: string;
@@ -33,7 +32,6 @@ export type ListOptions = GlobalOptions & {
 };
 
 const POLL_MS = 100;
-const DRAIN_MS = 25_000;
 
 export async function send(options: SendOptions): Promise<void> {
   await withParts(options, async (parts) => {
@@ -55,27 +53,24 @@ export async function send(options: SendOptions): Promise<void> {
       print(accepted.id);
       return say(`${accepted.state}. See: volley message show ${accepted.id}`);
     }
-    const worker = await startWorker(parts);
-    try {
-      await untilSettled(parts, accepted.id);
-    } finally {
-      await worker.close(DRAIN_MS);
-    }
+    const advice = `The message waits for running workers. See: volley message show ${accepted.id}`;
+    await withWorker(parts, (stopped) => untilSettled(parts, accepted.id, stopped), advice);
     await showOne(parts, accepted.id, options.json === true);
   });
 }
 
-async function untilSettled({ ledger }: Parts, id: MessageId): Promise<void> {
+async function untilSettled({ ledger }: Parts, id: MessageId, stopped: AbortSignal): Promise<void> {
   const open: readonly MessageState[] = openStates;
-  for (;;) {
+  while (!stopped.aborted) {
     const message = await ledger.messages.find(id);
     if (message === null || !open.includes(message.state)) return;
     await wait(POLL_MS);
   }
 }
 
-export async function showMessage(id: string, options: GlobalOptions & { json?: boolean }): Promise<void> {
-  await withParts(options, (parts) => showOne(parts, messageId(id), options.json === true));
+export async function showMessage(text: string, options: GlobalOptions & { json?: boolean }): Promise<void> {
+  const id = messageId(text);
+  await withParts(options, (parts) => showOne(parts, id, options.json === true));
 }
 
 async function showOne({ ledger }: Parts, id: MessageId, asJson: boolean): Promise<void> {
@@ -108,10 +103,11 @@ export async function listMessages(options: ListOptions): Promise<void> {
   }
   const to = options.to === undefined ? undefined : parsePhoneNumber(options.to);
   if (to?.ok === false) throw new VolleyError("usage", `--to: ${to.reason}`);
+  const campaign = options.campaign === undefined ? undefined : campaignId(options.campaign);
   await withParts(options, async ({ ledger }) => {
     const messages = await ledger.messages.list(
       {
-        campaign: options.campaign === undefined ? undefined : campaignId(options.campaign),
+        campaign,
         state: options.state,
         to: to?.number,
         since,
@@ -142,6 +138,6 @@ function printMessages(messages: readonly Message[]): void {
 function messageId(text: string): MessageId {
   const id = text.toLowerCase();
   if (!isUuid(id))
-    throw new VolleyError("usage", `"${text}" is not a message's id. See: volley message list`);
+    throw new VolleyError("usage", `"${hideNumbers(text)}" is not a message's id. See: volley message list`);
   return id as MessageId;
 }

@@ -104,6 +104,11 @@ export function duration(ms: number): string {
     : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+/** For what a person typed where something else belongs: it may be a phone number. */
+export function hideNumbers(text: string): string {
+  return visible(text.replaceAll(/\d{5,}/g, "[hidden]"));
+}
+
 // Control characters, and the marks that turn the direction of text around.
 const UNSEEN = /[\p{Cc}\p{Bidi_Control}]/gu;
 

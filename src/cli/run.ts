@@ -1,5 +1,6 @@
 // Runs one command: configuration, parts, the command itself, and what is left of them afterwards.
 
+import { startWorker } from "../../jobs/worker.ts";
 import { type Config, loadConfig } from "../config.ts";
 import { VolleyError } from "../domain/errors.ts";
 import { openParts, type Parts } from "../parts.ts";
@@ -9,6 +10,7 @@ export type GlobalOptions = { readonly config?: string };
 
 /** A command that a person waits for gives a database less time than a service does. */
 const DATABASE_WAIT_MS = 5_000;
+const DRAIN_MS = 25_000;
 
 /** For commands that do one thing: the log says only what went wrong. */
 export async function withParts<T>(options: GlobalOptions, work: (parts: Parts) => Promise<T>): Promise<T> {
@@ -45,13 +47,22 @@ export function untilStopped(): Promise<string> {
   });
 }
 
-/** One clear line and the exit code that belongs to it. */
-export function reportFailure(error: unknown): number {
-  if (error instanceof VolleyError) {
-    process.stderr.write(`volley: ${error.message}\n`);
-    return error.exitCode;
+/**
+ * Sends from this process until `work` is done. Whoever stops it before that gets his prompt back as soon as
+ * the calls in flight have ended: a call that is cut off would be one that nobody knows the end of.
+ */
+export async function withWorker(
+  parts: Parts,
+  work: (stopped: AbortSignal) => Promise<void>,
+  advice: string,
+): Promise<void> {
+  const stop = new AbortController();
+  void untilStopped().then(() => stop.abort());
+  const worker = await startWorker(parts);
+  try {
+    await work(stop.signal);
+  } finally {
+    await worker.close(DRAIN_MS);
   }
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  process.stderr.write(`volley: unexpected fault, please report it: ${text}\n`);
-  return 1;
+  if (stop.signal.aborted) throw new VolleyError("state_conflict", `Stopped before the end. ${advice}`);
 }

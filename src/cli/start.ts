@@ -7,10 +7,8 @@ import { openHttpServer } from "../http/server.ts";
 import type { Parts } from "../parts.ts";
 import { createLog } from "../platform/log.ts";
 import { say } from "./output.ts";
+import type { Role } from "./roles.ts";
 import { type GlobalOptions, untilStopped, withPartsOf } from "./run.ts";
-
-export const roles = ["all", "api", "worker"] as const;
-export type Role = (typeof roles)[number];
 
 const DATABASE_WAIT_MS = 60_000;
 /** Inside the 30 s that orchestrators wait before they kill. Calls still open then become unknown. */

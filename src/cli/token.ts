@@ -4,12 +4,14 @@ import { accountNamed } from "../parts.ts";
 import { duration, printJson, printTable, say } from "./output.ts";
 import { type GlobalOptions, withParts } from "./run.ts";
 
+const NO_TOKEN = { generation: null, ageMs: null, remainingMs: null, lifeMs: null } as const;
+
 export async function showTokens(options: GlobalOptions & { json?: boolean }): Promise<void> {
   await withParts(options, async ({ accounts, tokens }) => {
     const rows = await Promise.all(
       [...accounts.values()].map(async ({ account }) => ({
         account: account.name,
-        ...(await tokens.show(account)),
+        ...((await tokens.show(account)) ?? NO_TOKEN),
       })),
     );
     if (options.json) return printJson(rows);
@@ -17,10 +19,8 @@ export async function showTokens(options: GlobalOptions & { json?: boolean }): P
       ["ACCOUNT", "GENERATION", "AGE", "LEFT", "LIFE"],
       rows.map((row) => [
         row.account,
-        row.generation ?? null,
-        row.ageMs === undefined ? null : duration(row.ageMs),
-        row.remainingMs === undefined ? null : duration(row.remainingMs),
-        row.lifeMs === undefined ? null : duration(row.lifeMs),
+        row.generation,
+        ...[row.ageMs, row.remainingMs, row.lifeMs].map((ms) => (ms === null ? null : duration(ms))),
       ]),
     );
   });

@@ -1,6 +1,6 @@
 // A campaign: one template to many recipients, cut into chunks, released a few at a time.
 
-import { failureStates, type MessageState } from "./message.ts";
+import type { MessageState } from "./message.ts";
 
 export const campaignStates = [
   "draft",
@@ -28,8 +28,4 @@ export type StateCounts = Readonly<Partial<Record<MessageState, number>>>;
 
 export function isFinished(state: CampaignState): boolean {
   return state === "completed" || state === "completed_with_failures" || state === "cancelled";
-}
-
-export function countFailures(counts: StateCounts): number {
-  return failureStates.reduce((sum, state) => sum + (counts[state] ?? 0), 0);
 }

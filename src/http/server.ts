@@ -9,6 +9,7 @@ export type Readiness = () => Promise<readonly string[]>;
 export type HttpServer = { readonly url: string; readonly close: () => Promise<void> };
 
 const BODY_BYTES_MAX = 1_048_576;
+const READINESS_MS_MAX = 5_000;
 
 export async function openHttpServer({
   host,
@@ -33,11 +34,22 @@ export async function openHttpServer({
 function addHealth(app: FastifyInstance, readiness: Readiness): void {
   app.get("/healthz", async () => ({ status: "ok" }));
   app.get("/readyz", async (_, reply) => {
-    const faults = await readiness();
+    const faults = await inTime(readiness()).catch(() => ["checks: failed"]);
     return reply
       .code(faults.length === 0 ? 200 : 503)
       .send({ status: faults.length === 0 ? "ready" : "not ready", faults });
   });
+}
+
+/** A database that does not answer at all is a reason too; whoever asks gives up sooner than we would. */
+async function inTime(asked: Promise<readonly string[]>): Promise<readonly string[]> {
+  const { promise, resolve } = Promise.withResolvers<readonly string[]>();
+  const timer = setTimeout(resolve, READINESS_MS_MAX, ["checks: no answer in time"]);
+  try {
+    return await Promise.race([asked, promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function listenError(error: unknown, host: string, port: number): unknown {

@@ -47,7 +47,6 @@ export type IntakeResult = {
   readonly duplicates: number;
   readonly suppressed: number;
   readonly invalid: number;
-  readonly segments: number;
   /** The first of them; the others are only counted. */
   readonly errors: readonly RowError[];
 };
@@ -114,14 +113,13 @@ async function takeRows({
   recipients: Recipients;
   onProgress: ((rows: number) => void) | undefined;
 }) {
-  const totals = { accepted: 0, duplicates: 0, suppressed: 0, invalid: 0, segments: 0 };
+  const totals = { accepted: 0, duplicates: 0, suppressed: 0, invalid: 0 };
   const errors: RowError[] = [];
   const open = new Map<string, NewMessage[]>();
   const accounts = new Set<string>();
-  const inserts = new Set<Promise<void>>();
   let rows = 0;
 
-  const insert = async (account: string, messages: readonly NewMessage[]) => {
+  const inserts = createInserts(async (account: string, messages: readonly NewMessage[]) => {
     const { accepted, suppressed } = await ledger.chunks.add({
       campaignId: id,
       account,
@@ -134,37 +132,57 @@ async function takeRows({
     totals.suppressed += suppressed;
     totals.duplicates += messages.length - accepted - suppressed;
     if (accepted > 0) accounts.add(account);
-  };
-  const startInsert = async (account: string, messages: readonly NewMessage[]) => {
-    while (inserts.size >= INSERTS_MAX) await Promise.race(inserts);
-    const running = insert(account, messages).finally(() => inserts.delete(running));
-    inserts.add(running);
-    // Its failure is seen by the race or the final wait; this keeps it from being an unhandled one meanwhile.
-    running.catch(() => undefined);
-  };
+  });
 
-  for await (const batch of recipients.batches) {
-    for (const row of batch) {
-      const checked: CheckedRow = "error" in row ? { ok: false, reason: row.error } : check(row, id);
-      if (!checked.ok) {
-        totals.invalid += 1;
-        if (errors.length < ROW_ERRORS_KEPT) errors.push({ row: row.rowNumber, reason: checked.reason });
-        continue;
+  try {
+    for await (const batch of recipients.batches) {
+      for (const row of batch) {
+        const checked: CheckedRow = "error" in row ? { ok: false, reason: row.error } : check(row, id);
+        if (!checked.ok) {
+          totals.invalid += 1;
+          if (errors.length < ROW_ERRORS_KEPT) errors.push({ row: row.rowNumber, reason: checked.reason });
+          continue;
+        }
+        const chunk = open.get(checked.account) ?? [];
+        open.set(checked.account, chunk);
+        chunk.push(checked.message);
+        if (chunk.length < CHUNK_ROWS_MAX) continue;
+        open.delete(checked.account);
+        await inserts.start(checked.account, chunk);
       }
-      totals.segments += checked.message.segments;
-      const chunk = open.get(checked.account) ?? [];
-      open.set(checked.account, chunk);
-      chunk.push(checked.message);
-      if (chunk.length < CHUNK_ROWS_MAX) continue;
-      open.delete(checked.account);
-      await startInsert(checked.account, chunk);
+      rows += batch.length;
+      onProgress?.(rows);
     }
-    rows += batch.length;
-    onProgress?.(rows);
+    for (const [account, chunk] of open) await inserts.start(account, chunk);
+  } finally {
+    // A draft is discarded only when nothing is on its way into it any more.
+    await inserts.settled();
   }
-  for (const [account, chunk] of open) await startInsert(account, chunk);
-  await Promise.all(inserts);
+  inserts.assertAllDone();
   return { ...totals, errors, accounts };
+}
+
+/** A few inserts at once. One that failed is never forgotten, however long nobody asked: the intake ends with it. */
+function createInserts(insert: (account: string, messages: readonly NewMessage[]) => Promise<void>) {
+  const running = new Set<Promise<void>>();
+  let failure: { readonly error: unknown } | null = null;
+  const assertAllDone = () => {
+    if (failure !== null) throw failure.error;
+  };
+  return {
+    assertAllDone,
+    async start(account: string, messages: readonly NewMessage[]): Promise<void> {
+      while (running.size >= INSERTS_MAX) await Promise.race(running);
+      assertAllDone();
+      const one = insert(account, messages)
+        .catch((error: unknown) => {
+          failure ??= { error };
+        })
+        .finally(() => running.delete(one));
+      running.add(one);
+    },
+    settled: () => Promise.all(running),
+  };
 }
 
 /** Checks what concerns the campaign as a whole, and answers the check for one row. */

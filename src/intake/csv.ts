@@ -100,7 +100,7 @@ function readHeaders(record: CsvRecord): readonly string[] {
   const doubled = headers.filter((header, index) => header !== "" && headers.indexOf(header) < index);
   const faults = [
     ...(blank.length > 0 ? [`no name for column ${blank.slice(0, 10).join(", ")}`] : []),
-    ...(doubled.length > 0 ? [`the name ${listHeaders([...new Set(doubled)])} more than once`] : []),
+    ...(doubled.length > 0 ? [`the name ${listHeaders([...new Set(doubled)], headers)} more than once`] : []),
   ];
   if (faults.length > 0) throw unreadable(rowNumber, `is the header and has ${faults.join(" and ")}`);
   return headers;
@@ -110,13 +110,12 @@ const HEADERS_LISTED_MAX = 20;
 const HEADER_LISTED_CHARACTERS_MAX = 64;
 const NUMBER_DIGITS_MIN = 5;
 
-/** For people. A file without a header has a person's number in its first row: that is not repeated. */
-export function listHeaders(headers: readonly string[]): string {
+/** For people. A file without a header has a person in its first `row`: nothing of that is repeated. */
+export function listHeaders(headers: readonly string[], row = headers): string {
+  const isPerson = row.some(looksLikeNumber);
   const listed = headers
     .slice(0, HEADERS_LISTED_MAX)
-    .map((header) =>
-      looksLikeNumber(header) ? "[hidden]" : JSON.stringify(header.slice(0, HEADER_LISTED_CHARACTERS_MAX)),
-    );
+    .map((header) => (isPerson ? "[hidden]" : JSON.stringify(header.slice(0, HEADER_LISTED_CHARACTERS_MAX))));
   const more = headers.length - listed.length;
   return listed.join(", ") + (more > 0 ? ` and ${more} more` : "");
 }

@@ -41,8 +41,6 @@ export type Opened = Extract<MessageState, "sending" | "suppressed" | "expired">
 /** The message's state after its outcome; null: the attempt had been given up, the outcome is evidence. */
 export type Recorded = MessageState | null;
 
-export type Attempts = ReturnType<typeof createAttempts>;
-
 /** Rows in one statement: several large batches, and far from a statement that keeps others waiting. */
 const GROUP_ROWS_MAX = 4000;
 const GROUP_CALLS_MAX = 1000;

@@ -22,8 +22,6 @@ export type Campaign = {
 
 export type NewCampaign = Pick<Campaign, "id" | "name" | "class" | "sender" | "template">;
 export type IntakeTotals = Pick<Campaign, "total" | "duplicates" | "suppressed" | "invalid">;
-export type Campaigns = ReturnType<typeof createCampaigns>;
-
 /** The slot of the counts that an intake writes; workers use slots above it. */
 const INTAKE_SLOT = 0;
 export const LIST_ROWS_MAX = 500;

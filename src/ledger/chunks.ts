@@ -53,8 +53,6 @@ export type FinishedChunk =
   /** Work is left: a retry, or an attempt whose end is not known yet. */
   | { readonly state: "released"; readonly dueInMs: number };
 
-export type Chunks = ReturnType<typeof createChunks>;
-
 export function createChunks(pool: Pool, { slot }: { readonly slot: number }) {
   return {
     /**
@@ -79,6 +77,8 @@ export function createChunks(pool: Pool, { slot }: { readonly slot: number }) {
           accepted as (
             insert into volley.message (id, chunk_id, recipient, position, segments, text, field_values)
             select w.id, next.id, w.recipient, w.position, w.segments, w.text, w.field_values from wanted w, next
+            -- In one order everywhere, for two chunks that hold the same people would else wait for each other.
+            order by w.id, w.position
             on conflict (id) do nothing
             returning 1
           ),

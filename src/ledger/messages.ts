@@ -55,8 +55,6 @@ export type CampaignFacts = {
   readonly resentByPolicy: number;
 };
 
-export type Messages = ReturnType<typeof createMessages>;
-
 export const PAGE_ROWS_MAX = 500;
 
 const COLUMNS = `m.id, c.campaign_id, m.recipient, m.state, c.class, coalesce(m.account, c.account) as account,

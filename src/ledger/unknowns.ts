@@ -34,8 +34,6 @@ export type Settlement = {
   readonly providerMessageId: string | null;
 };
 
-export type Unknowns = ReturnType<typeof createUnknowns>;
-
 export function createUnknowns(
   pool: Pool,
   { attemptsMax, slot }: { readonly attemptsMax: number; readonly slot: number },

@@ -27,11 +27,14 @@ const LOCK_MS = 30_000;
 const ERROR_WAIT_MS = 5_000;
 /** BullMQ's own wait after a lost connection is 15 s; work should go on sooner than that. */
 const CONNECTION_RETRY_MS = 2_000;
+/** For the last words to the queue, once the steps have ended. */
+const CLOSE_MS_MAX = 3_000;
 /** The queue's clock may be a little behind the ledger's: a chunk that comes back early finds nothing due. */
 const AGAIN_MARGIN_MS = 20;
 
 export function consume({ queue, concurrency, run, backend, log }: ConsumeOptions): Consumer {
   const closing = new AbortController();
+  const steps = new Set<Promise<StepEnd>>();
 
   async function process(
     job: Job<Payload>,
@@ -39,13 +42,12 @@ export function consume({ queue, concurrency, run, backend, log }: ConsumeOption
     lost: AbortSignal | undefined,
   ): Promise<void> {
     const signal = lost === undefined ? closing.signal : AbortSignal.any([closing.signal, lost]);
-    let end: StepEnd;
-    try {
-      end = await run(job.data, signal);
-    } catch (error) {
+    const step = run(job.data, signal).catch((error: unknown): StepEnd => {
       log.error({ queue, job: job.id, err: describe(error) }, "step failed; it will run again");
-      end = { kind: "again", afterMs: ERROR_WAIT_MS };
-    }
+      return { kind: "again", afterMs: ERROR_WAIT_MS };
+    });
+    steps.add(step);
+    const end = await step.finally(() => steps.delete(step));
     switch (end.kind) {
       case "done":
         return;
@@ -84,16 +86,22 @@ export function consume({ queue, concurrency, run, backend, log }: ConsumeOption
   return {
     isRunning: () => worker.isRunning() && !worker.closing,
     async close(deadlineMs) {
+      const deadline = performance.now() + deadlineMs;
       closing.abort();
-      let timer: NodeJS.Timeout | undefined;
-      const deadline = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, deadlineMs);
-      });
-      // worker.close() has no limit of its own.
-      await Promise.race([worker.close().catch(() => undefined), deadline]);
-      clearTimeout(timer);
+      const closed = worker.close().catch(() => undefined);
+      await within(deadlineMs, Promise.all(steps));
+      // BullMQ's own closing has no limit, and with its server away it never ends.
+      const leftMs = Math.max(0, deadline - performance.now());
+      await within(Math.min(leftMs, CLOSE_MS_MAX), closed);
     },
   };
+}
+
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  await Promise.race([work, promise]);
+  clearTimeout(timer);
 }
 
 function describe(error: unknown): string {

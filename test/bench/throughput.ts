@@ -192,13 +192,25 @@ async function createCampaign(config: string, csv: string, { provider }: Target)
 
 /** Messages a second by the ledger's own times, from the campaign's start to its end. */
 async function untilFinished(config: string, id: string): Promise<number> {
-  const watch = run(["campaign", "watch", id, "--json", "--config", config]);
-  watch.stderr?.resume();
-  let output = "";
-  for await (const piece of watch.stdout ?? []) output += piece;
-  const { counts, startedAt, finishedAt } = JSON.parse(output);
+  const { counts } = await ask(["campaign", "watch", id, "--json", "--config", config]);
   if (counts.accepted !== recipients) throw new Error(`The campaign ended with ${JSON.stringify(counts)}.`);
-  return (recipients * 1000) / (Date.parse(finishedAt) - Date.parse(startedAt));
+  const campaigns: { id: string; startedAt: string; finishedAt: string }[] = await ask([
+    "campaign",
+    "list",
+    "--json",
+    "--config",
+    config,
+  ]);
+  const times = campaigns.find((one) => one.id === id);
+  return (recipients * 1000) / (Date.parse(times?.finishedAt ?? "") - Date.parse(times?.startedAt ?? ""));
+}
+
+async function ask(args: readonly string[]) {
+  const child = run(args);
+  child.stderr?.resume();
+  let output = "";
+  for await (const piece of child.stdout ?? []) output += piece;
+  return JSON.parse(output);
 }
 
 function run(args: readonly string[]): ChildProcess {

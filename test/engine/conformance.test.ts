@@ -126,7 +126,7 @@ describe.each(testEngines)("engine $name", ({ open }) => {
       expect(nowMs).toBe(nowUs / 1_000);
       expect(slotsMs).toHaveLength(10);
       for (const [index, slot] of slotsMs.entries()) expect(slot).toBeCloseTo(index * 102, 2);
-      // The eleventh lies at 1,015 ms; asking again makes sense half a horizon before.
+      // The eleventh lies at 1,020 ms; asking again makes sense half a horizon before.
       expect(waitMs).toBeCloseTo(520, 1);
     });
 

@@ -1,0 +1,180 @@
+// The form of volley.yaml: which settings there are, what they may hold, and what they are when absent.
+
+import { z } from "zod";
+import { messageClasses } from "../domain/message.ts";
+import { logLevels } from "../platform/log.ts";
+import { parseRedisUrl, type RedisAddress } from "../platform/redis.ts";
+import { issueText } from "./fault-text.ts";
+
+const NAME_FORM = /^[a-z0-9][a-z0-9-]{0,39}$/;
+
+const name = z
+  .string()
+  .regex(NAME_FORM, "must be 1 to 40 lower-case letters, digits and dashes, such as main-sinch");
+
+/** A name of the right form may be repeated in a fault. */
+export function isAccountName(value: unknown): value is string {
+  return typeof value === "string" && NAME_FORM.test(value);
+}
+
+const url = (...protocols: string[]) =>
+  z
+    .string()
+    .refine(
+      (text) => protocols.includes(URL.parse(text)?.protocol.slice(0, -1) ?? ""),
+      `must be a URL that starts with ${protocols.map((protocol) => `${protocol}://`).join(" or ")}`,
+    );
+/** Addresses are shown in logs and errors, so a password has no place in one. */
+const webUrl = url("http", "https").refine((text) => {
+  const parsed = URL.parse(text);
+  return parsed === null || (parsed.username === "" && parsed.password === "");
+}, "must not hold a user or a password");
+
+/** A variable's value arrives as text: "20" counts as 20. */
+const number = (check: z.ZodNumber) =>
+  z.preprocess(
+    (value) => (typeof value === "string" && /^\d+(\.\d+)?$/.test(value) ? Number(value) : value),
+    check,
+  );
+const count = (max: number) => number(z.number().int().min(1).max(max));
+const seconds = (max: number) => number(z.number().min(0.05).max(max));
+const perSecond = number(z.number().min(0.01).max(1_000_000));
+
+const secret = z
+  .string()
+  .min(1)
+  .max(4096)
+  .regex(/^\P{Cc}*$/u, "must not hold a line break or another control character");
+
+const unknownForm = z.strictObject({
+  lookUpAfterSeconds: z
+    .array(seconds(86_400))
+    .min(1)
+    .max(10)
+    .refine((times) => times.every((time, at) => at === 0 || time > (times[at - 1] ?? 0)), {
+      error: "must grow from entry to entry: each is counted from the same moment",
+    })
+    .optional(),
+  resendTransactionalAfterSeconds: seconds(604_800).optional(),
+});
+
+const accountCommon = {
+  name,
+  baseUrl: webUrl.optional(),
+  tokenUrl: webUrl.optional(),
+  from: z.string().min(1).max(20).optional(),
+  limits: z
+    .strictObject({
+      requestsPerSecond: perSecond.optional(),
+      segmentsPerSecond: perSecond.optional(),
+      inFlight: count(2000).default(50),
+    })
+    .prefault({}),
+  reports: z.strictObject({ secret }).optional(),
+  unknown: unknownForm.optional(),
+};
+
+/** Which hosts Sinch has depends on how an account logs in. */
+const regions = (login: string, ...names: [string, ...string[]]) =>
+  z.enum(names, { error: `must be one of ${names.join(", ")} with ${login}` }).default("us");
+const sinchKey = z.strictObject({
+  projectId: secret,
+  keyId: secret,
+  keySecret: secret,
+  region: regions("projectId, keyId and keySecret", "us", "eu"),
+});
+const sinchPlan = z.strictObject({
+  servicePlanId: secret,
+  apiToken: secret,
+  region: regions("servicePlanId and apiToken", "us", "eu", "au", "br", "ca"),
+});
+const SINCH_LOGINS = "projectId, keyId and keySecret, or servicePlanId and apiToken";
+
+/** Checked against the login that was meant, so that a fault names the one setting which is wrong. */
+const sinchCredentials = z
+  .record(z.string(), z.unknown())
+  .transform((given, context): Readonly<Record<string, string>> => {
+    const holds = (...keys: string[]) => keys.some((key) => Object.hasOwn(given, key));
+    const isKey = holds("projectId", "keyId", "keySecret");
+    const isPlan = holds("servicePlanId", "apiToken");
+    if (isKey === isPlan) {
+      const message = isKey ? `holds two logins; keep one: ${SINCH_LOGINS}` : `must hold ${SINCH_LOGINS}`;
+      context.addIssue({ code: "custom", message });
+      return z.NEVER;
+    }
+    const parsed = (isKey ? sinchKey : sinchPlan).safeParse(given, { error: issueText });
+    if (parsed.success) return parsed.data;
+    for (const issue of parsed.error.issues) context.addIssue({ ...issue });
+    return z.NEVER;
+  });
+
+const accountForm = z.discriminatedUnion("provider", [
+  z.strictObject({ ...accountCommon, provider: z.literal("sinch"), credentials: sinchCredentials }),
+  z.strictObject({
+    ...accountCommon,
+    provider: z.literal("mobile-digital"),
+    credentials: z.strictObject({ clientId: secret, clientSecret: secret }),
+    // The gateway's host is the customer's own; there is no other to fall back to.
+    baseUrl: webUrl,
+  }),
+]);
+
+const PREFIX_RULE = 'must be a prefix such as "+46", in quotes';
+const routeForm = z.strictObject({
+  class: z.enum(messageClasses).optional(),
+  prefix: z
+    .union([z.string(), z.array(z.string(PREFIX_RULE))], { error: `${PREFIX_RULE}, or a list of them` })
+    .transform((one) => (typeof one === "string" ? [one] : one))
+    .pipe(z.array(z.string().regex(/^\+\d{1,14}$/, PREFIX_RULE)))
+    .default([]),
+  accounts: z.array(name).min(1),
+});
+
+const clockTime = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time such as "21:00"');
+
+const redisForm = z.string().transform((text, context): RedisAddress => {
+  const reading = parseRedisUrl(text);
+  if (reading.ok) return reading.address;
+  context.addIssue({ code: "custom", message: reading.reason });
+  return z.NEVER;
+});
+
+export const fileForm = z.strictObject({
+  database: url("postgres", "postgresql").optional(),
+  redis: redisForm.optional(),
+  dataDir: z.string().min(1).default(".volley"),
+  server: z
+    .strictObject({
+      host: z.string().min(1).default("127.0.0.1"),
+      port: number(z.number().int().min(0).max(65_535)).default(8080),
+      publicUrl: webUrl.optional(),
+    })
+    .prefault({}),
+  encryptionKey: z
+    .string()
+    .regex(/^[A-Za-z0-9+/]{43}=?$/, "must be 32 bytes in base64 (openssl rand -base64 32)")
+    .optional(),
+  accounts: z.array(accountForm).max(100).default([]),
+  routes: z.array(routeForm).max(1000).default([]),
+  quietHours: z
+    .strictObject({ from: clockTime, to: clockTime, classes: z.array(z.enum(messageClasses)).min(1) })
+    .optional(),
+  retention: z
+    .strictObject({ messagesDays: count(36_500).optional(), bodiesDays: count(36_500).optional() })
+    .optional(),
+  token: z.strictObject({ refreshEverySeconds: count(86_400).default(300) }).prefault({}),
+  retry: z
+    .strictObject({
+      retries: number(z.number().int().min(0).max(3)).default(3),
+      baseMs: count(3_600_000).default(1000),
+      capMs: count(3_600_000).default(60_000),
+    })
+    .refine(({ baseMs, capMs }) => baseMs <= capMs, {
+      path: ["capMs"],
+      error: "must not be smaller than retry.baseMs",
+    })
+    .prefault({}),
+  unknown: unknownForm.prefault({}),
+  log: z.enum(logLevels).default("info"),
+});
+export type FileForm = z.infer<typeof fileForm>;

@@ -1,0 +1,532 @@
+// Every rule of volley.yaml: what it is when absent, how each fault reads, and that no fault tells a secret.
+
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { inspect } from "node:util";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { type Config, loadConfig, parseConfig } from "../src/config.ts";
+import { VolleyError } from "../src/domain/errors.ts";
+import { providers } from "../src/providers/index.ts";
+
+const FILE = "/etc/volley/volley.yaml";
+const examples = join(import.meta.dirname, "../examples");
+
+type Environment = Readonly<Record<string, string>>;
+
+/** `parse` of a text, or of a tree: JSON is YAML. */
+function parse(source: string | object, environment: Environment = {}): Config {
+  const text = typeof source === "string" ? source : JSON.stringify(source);
+  return parseConfig(text, { file: FILE, environment });
+}
+
+function refusal(load: () => unknown): VolleyError {
+  try {
+    load();
+  } catch (error) {
+    if (error instanceof VolleyError) return error;
+    throw error;
+  }
+  throw new Error("The configuration was taken.");
+}
+
+/** The lines that a user reads, without the file's name and the count. */
+function faultsOf(source: string | object, environment: Environment = {}): string[] {
+  const { code, exitCode, message } = refusal(() => parse(source, environment));
+  expect(code).toBe("config_invalid");
+  expect(exitCode).toBe(3);
+  const [first = "", ...rest] = message.split("\n");
+  expect(first.startsWith(FILE)).toBe(true);
+  return rest.length === 0 ? [first.slice(`${FILE}: `.length)] : rest.map((line) => line.trim());
+}
+
+const sinch = {
+  name: "main",
+  provider: "sinch",
+  credentials: { projectId: "project", keyId: "key", keySecret: "geheim" },
+};
+const mobile = {
+  name: "mobile",
+  provider: "mobile-digital",
+  baseUrl: "https://gateway.example/prod/",
+  credentials: { clientId: "client", clientSecret: "geheim" },
+};
+const withAccount = (account: object) => ({ accounts: [account] });
+/** Each list holds the one before twice. */
+const aliases = (names: string) =>
+  [...names]
+    .slice(1)
+    .map((name, index) => `${name}: &${name} [*${names[index]}, *${names[index]}]`)
+    .join("\n");
+/** A variable as it is written in the file. */
+const variable = (name: string, fallback?: string) =>
+  `$\{${name}${fallback === undefined ? "" : `:-${fallback}`}}`;
+
+describe("defaults", () => {
+  it("hold without a file, and with an empty one", () => {
+    for (const source of ["", "# nothing yet\n", "accounts:\nserver:\ntoken:\nretry:\nunknown:\nroutes:\n"]) {
+      const config = parseConfig(source, { file: null, environment: {} });
+      expect(config).toMatchObject({
+        file: null,
+        database: null,
+        redis: null,
+        dataDir: join(process.cwd(), ".volley"),
+        server: { host: "127.0.0.1", port: 8080, publicUrl: null },
+        encryptionKey: null,
+        accounts: [],
+        routes: [{ class: null, prefixes: [], accounts: [] }],
+        token: { refreshEverySeconds: 300 },
+        retry: { retries: 3, baseMs: 1000, capMs: 60_000 },
+        log: "info",
+        notYetEnforced: [],
+      });
+    }
+  });
+
+  it("give an account the limits of its provider and the usual way with unknowns", () => {
+    const [account, other] = parse({ accounts: [sinch, mobile] }).accounts;
+    expect(account).toMatchObject({
+      region: "us",
+      baseUrl: null,
+      tokenUrl: null,
+      from: null,
+      limits: { inFlight: 50 },
+      unknown: { lookUpAfterSeconds: [30, 120, 600], resendTransactionalAfterSeconds: 300 },
+    });
+    expect(account?.limits.requestsPerSecond).toBe(providers.sinch.facts.defaultRequestsPerSecond);
+    expect(other).toMatchObject({ baseUrl: "https://gateway.example/prod", region: null });
+    expect(other?.limits).toEqual({ requestsPerSecond: 5, segmentsPerSecond: null, inFlight: 50 });
+  });
+
+  it("route every number to the accounts in their order", () => {
+    expect(parse({ accounts: [sinch, mobile] }).routes).toEqual([
+      { class: null, prefixes: [], accounts: ["main", "mobile"] },
+    ]);
+  });
+});
+
+describe("values", () => {
+  it("of an account win over those of all, one by one", () => {
+    const unknown = { lookUpAfterSeconds: [5, 10] };
+    const config = parse({
+      accounts: [{ ...sinch, unknown, limits: { requestsPerSecond: 7 }, from: "Acme" }, mobile],
+      unknown: { lookUpAfterSeconds: [1], resendTransactionalAfterSeconds: 60 },
+    });
+    expect(config.accounts[0]).toMatchObject({
+      from: "Acme",
+      limits: { requestsPerSecond: 7, inFlight: 50 },
+      unknown: { lookUpAfterSeconds: [5, 10], resendTransactionalAfterSeconds: 60 },
+    });
+    expect(config.accounts[1]?.unknown.lookUpAfterSeconds).toEqual([1]);
+  });
+
+  it("of a route may be one prefix or several", () => {
+    const routes = [
+      { class: "transactional", prefix: "+46", accounts: ["main"] },
+      { prefix: ["+46", "+47"], accounts: ["main"] },
+    ];
+    expect(parse({ accounts: [sinch], routes }).routes).toEqual([
+      { class: "transactional", prefixes: ["+46"], accounts: ["main"] },
+      { class: null, prefixes: ["+46", "+47"], accounts: ["main"] },
+    ]);
+  });
+
+  it("that this version does not act on are taken, checked and named", () => {
+    const config = parse({
+      server: { publicUrl: "https://sms.example.org/" },
+      accounts: [{ ...sinch, reports: { secret: "r" } }, mobile],
+      routes: [{ accounts: ["main", "mobile"] }],
+      quietHours: { from: "21:00", to: "08:00", classes: ["marketing"] },
+      retention: { messagesDays: 90, bodiesDays: 30 },
+    });
+    expect(config.server.publicUrl).toBe("https://sms.example.org");
+    expect(config.notYetEnforced).toEqual([
+      "server.publicUrl",
+      "accounts[0].reports",
+      "routes[0].accounts[1]",
+      "quietHours",
+      "retention",
+    ]);
+  });
+
+  it("are frozen, all the way down", () => {
+    const config = parse({ accounts: [sinch], routes: [{ prefix: "+46", accounts: ["main"] }] });
+    const parts: unknown[] = [config];
+    for (const part of parts) {
+      expect(Object.isFrozen(part), inspect(part)).toBe(true);
+      if (typeof part === "object" && part !== null) parts.push(...Object.values(part));
+    }
+    expect(parts.length).toBeGreaterThan(40);
+  });
+});
+
+describe("paths", () => {
+  it.each([
+    ["data", "/etc/volley/data"],
+    ["../data", "/etc/data"],
+    ["/var/lib/volley", "/var/lib/volley"],
+  ])("dataDir %s is seen from the file, as %s", (dataDir, expected) => {
+    expect(parse({ dataDir }).dataDir).toBe(expected);
+  });
+
+  async function folder(): Promise<string> {
+    const path = await mkdtemp(join(tmpdir(), "volley-config-"));
+    onTestFinished(() => rm(path, { recursive: true, force: true }));
+    return path;
+  }
+
+  it("--config wins over VOLLEY_CONFIG, and VOLLEY_CONFIG over nothing", async () => {
+    const path = await folder();
+    const [one, other] = [join(path, "one.yaml"), join(path, "other.yaml")];
+    await writeFile(one, "dataDir: one");
+    await writeFile(other, "dataDir: other");
+    expect(loadConfig(one, { VOLLEY_CONFIG: other })).toMatchObject({
+      file: one,
+      dataDir: join(path, "one"),
+    });
+    expect(loadConfig(undefined, { VOLLEY_CONFIG: other })).toMatchObject({ file: other });
+    expect(loadConfig(undefined, { VOLLEY_CONFIG: "" })).toMatchObject({ file: null });
+  });
+
+  it("a configuration that was named must be there, and must be a file", async () => {
+    const path = await folder();
+    const missing = join(path, "missing.yaml");
+    expect(refusal(() => loadConfig(missing, {}))).toMatchObject({
+      code: "config_invalid",
+      message: `Cannot read the configuration ${missing}: it does not exist.`,
+    });
+    await mkdir(missing);
+    const { code, message } = refusal(() => loadConfig(undefined, { VOLLEY_CONFIG: missing }));
+    expect([code, message]).toEqual(["config_invalid", `Cannot read the configuration ${missing}: EISDIR.`]);
+  });
+});
+
+describe("variables", () => {
+  it("are filled in wherever a value stands, in quotes or not, also inside braces", () => {
+    const source = [
+      `dataDir: /data/${variable("NAME")}/${variable("NAME")}`,
+      `server: { host: "${variable("HOST")}", port: ${variable("PORT")} }`,
+      `retry: { baseMs: ${variable("BASE", "250")}, capMs: '${variable("CAP", "500")}' }`,
+      "accounts:",
+      `  - { name: ${variable("NAME")}, provider: sinch, from: ${variable("FROM", "A: b, #c")},`,
+      `      credentials: { projectId: p, keyId: k, keySecret: ${variable("SECRET")} } }`,
+      `# ${variable("IN_A_COMMENT")} needs no value`,
+    ].join("\n");
+    const hostile = `a: {b}, [c] # "d" 'e' \\ ${variable("NAME")} *f &g`;
+    const config = parse(source, { NAME: "main", HOST: "::1", PORT: "9000", SECRET: hostile });
+    expect(config).toMatchObject({
+      dataDir: "/data/main/main",
+      server: { host: "::1", port: 9000 },
+      retry: { baseMs: 250, capMs: 500 },
+      accounts: [{ name: "main", from: "A: b, #c", credentialSources: { keySecret: "SECRET" } }],
+    });
+    expect(config.accounts[0]?.credentials.keySecret?.reveal()).toBe(hostile);
+  });
+
+  it("that are empty take the default, and an empty default is a value", () => {
+    expect(parse(`log: ${variable("LOG", "warn")}`, { LOG: "" }).log).toBe("warn");
+    expect(faultsOf(`dataDir: ${variable("DIR", "")}`)).toEqual(["dataDir: must not be empty"]);
+  });
+
+  it("of numbers must be plain ones", () => {
+    for (const text of ["9e3", "0x50", "-1", "80 80", "٨٠"]) {
+      expect(faultsOf(`server: { port: ${variable("PORT")} }`, { PORT: text })).toEqual([
+        "server.port: must be a number",
+      ]);
+    }
+    expect(parse(`token: { refreshEverySeconds: ${variable("T")} }`, { T: "60" }).token).toEqual({
+      refreshEverySeconds: 60,
+    });
+  });
+
+  it("that are not set are all named, each where it is missing, and nothing else is said of them", () => {
+    const text = `
+redis: ${variable("REDIS_URL")}
+accounts:
+  - { name: main, provider: sinch, credentials: { projectId: p, keyId: k, keySecret: k } }
+  - name: second
+    provider: sinch
+    credentials: { projectId: ${variable("SINCH_PROJECT")}, keyId: ${variable("SINCH_KEY")}, keySecret: ${variable("SINCH_KEY_SECRET")} }
+    limits: { inFlight: ${variable("IN_FLIGHT")} }
+routes: [{ prefix: [${variable("PREFIX")}], accounts: [${variable("ACCOUNT")}] }]`;
+    expect(faultsOf(text, { IN_FLIGHT: "" })).toEqual([
+      "redis: environment variable REDIS_URL is not set",
+      "accounts[1].credentials.projectId: environment variable SINCH_PROJECT is not set",
+      "accounts[1].credentials.keyId: environment variable SINCH_KEY is not set",
+      "accounts[1].credentials.keySecret: environment variable SINCH_KEY_SECRET is not set",
+      "accounts[1].limits.inFlight: environment variable IN_FLIGHT is not set",
+      "routes[0].prefix[0]: environment variable PREFIX is not set",
+      "routes[0].accounts[0]: environment variable ACCOUNT is not set",
+    ]);
+  });
+
+  it("with names that are none are refused, rather than sent as a secret", () => {
+    for (const text of ["{my-secret}", "{SECRET", "{}", "{SECRET-default}"]) {
+      const account = { ...mobile, credentials: { clientId: "c", clientSecret: `$${text}` } };
+      const [fault] = faultsOf(withAccount(account), { SECRET: "x" });
+      expect(fault).toMatch(/^accounts\[0\]\.credentials\.clientSecret: has a "\$\{" that is neither /);
+    }
+  });
+
+  it("named like what every object has are not found", () => {
+    expect(faultsOf(`dataDir: ${variable("constructor")}`)).toEqual([
+      "dataDir: environment variable constructor is not set",
+    ]);
+  });
+});
+
+describe("faults", () => {
+  it("are reported all at once, those between settings too", () => {
+    expect(
+      faultsOf({
+        sever: {},
+        server: { port: "80a", hots: "x" },
+        log: "loud",
+        accounts: [{ ...mobile, baseUrl: undefined }, sinch, sinch],
+        routes: [{ accounts: ["mian"] }],
+      }),
+    ).toEqual([
+      "server.port: must be a number",
+      "server.hots: is not a setting; known here: host, port, publicUrl",
+      "accounts[0].baseUrl: is missing",
+      "log: must be one of silent, error, warn, info, debug",
+      expect.stringMatching(/^sever: is not a setting; known here: database, redis, /),
+      'accounts[2].name: "main" names an earlier account too',
+      'routes[0].accounts[0]: no account is named "mian"',
+    ]);
+  });
+
+  it("are listed under the file and their number; one alone stands on one line", () => {
+    expect(refusal(() => parse({ log: "x", dataDir: "" })).message).toMatch(
+      /^\/etc\/volley\/volley\.yaml has 2 faults:\n {2}dataDir: must not be empty\n {2}log: must be one of /,
+    );
+    expect(refusal(() => parse("dataDir: ''")).message).toBe(`${FILE}: dataDir: must not be empty`);
+  });
+
+  it.each<[fault: string, source: object | string]>([
+    ["must be a group of settings", "hello"],
+    ["must be a group of settings", "[1, 2]"],
+    ["accounts: must be a list", "accounts: main"],
+    ["accounts[0]: must be a group of settings", "accounts: [main]"],
+    ["server: must be a group of settings", "server: 8080"],
+    ["server.host: must be text", { server: { host: 1 } }],
+    ["server.port: must be a whole number", { server: { port: 80.5 } }],
+    ["server.port: must be at most 65535", { server: { port: 65_536 } }],
+    [
+      "server.publicUrl: must be a URL that starts with http:// or https://",
+      { server: { publicUrl: "x.y" } },
+    ],
+    ["token.refreshEverySeconds: must be at least 1", { token: { refreshEverySeconds: 0 } }],
+    ["retry.retries: must be at most 3", { retry: { retries: 4 } }],
+    ["retry.capMs: must not be smaller than retry.baseMs", { retry: { baseMs: 60_001 } }],
+    ["unknown.lookUpAfterSeconds: must be a list", { unknown: { lookUpAfterSeconds: 30 } }],
+    ["unknown.lookUpAfterSeconds: must not be empty", { unknown: { lookUpAfterSeconds: [] } }],
+    [
+      "unknown.lookUpAfterSeconds: must grow from entry to entry: each is counted from the same moment",
+      { unknown: { lookUpAfterSeconds: [30, 30] } },
+    ],
+    ["database: must be a URL that starts with postgres:// or postgresql://", "database: mysql://host/db"],
+    ["quietHours.to: is missing", { quietHours: { from: "21:00", classes: ["marketing"] } }],
+    [
+      'quietHours.to: must be a time such as "21:00"',
+      { quietHours: { from: "21:00", to: "24:00", classes: ["marketing"] } },
+    ],
+    ["retention.messagesDays: must be at least 1", { retention: { messagesDays: 0 } }],
+    [
+      "accounts[0].name: must be 1 to 40 lower-case letters, digits and dashes, such as main-sinch",
+      withAccount({ ...sinch, name: "Main Sinch" }),
+    ],
+    ["accounts[0].provider: must be one of sinch, mobile-digital", withAccount({ name: "main" })],
+    ["accounts[0].provider: must be one of sinch, mobile-digital", withAccount({ ...sinch, provider: "x" })],
+    ["accounts[0].from: must have at most 20 characters", withAccount({ ...sinch, from: "x".repeat(21) })],
+    ["accounts[0].limits.inFlight: must be at least 1", withAccount({ ...sinch, limits: { inFlight: 0 } })],
+    [
+      "accounts[0].limits.requestsPerSecond: must be at least 0.01",
+      withAccount({ ...sinch, limits: { requestsPerSecond: 0 } }),
+    ],
+    [
+      "accounts[0].baseUrl: must be a URL that starts with http:// or https://",
+      withAccount({ ...sinch, baseUrl: "ftp://gateway.example" }),
+    ],
+    [
+      "accounts[0].baseUrl: must not hold a user or a password",
+      withAccount({ ...sinch, baseUrl: "https://me:geheim@gateway.example" }),
+    ],
+    ["accounts[0].credentials: is missing", withAccount({ ...mobile, credentials: undefined })],
+    [
+      "accounts[0].credentials.clientSecret: must not hold a line break or another control character",
+      withAccount({ ...mobile, credentials: { clientId: "c", clientSecret: "geheim\n" } }),
+    ],
+    ["routes[0].accounts: must not be empty", { routes: [{ accounts: [] }] }],
+    ["routes[0].accounts: is missing", { routes: [{ prefix: "+46" }] }],
+    [
+      'routes[0].prefix: must be a prefix such as "+46", in quotes, or a list of them',
+      "accounts: []\nroutes: [{ prefix: +46, accounts: [] }]",
+    ],
+    [
+      'routes[0].prefix[1]: must be a prefix such as "+46", in quotes',
+      { accounts: [sinch], routes: [{ prefix: ["+46", "0047"], accounts: ["main"] }] },
+    ],
+    [
+      "routes[0].class: must be one of transactional, reminder, marketing",
+      { accounts: [sinch], routes: [{ class: "urgent", accounts: ["main"] }] },
+    ],
+  ])("say: %s", (fault, source) => {
+    expect(faultsOf(source)).toContain(fault);
+  });
+
+  it.each([
+    ["line 2 lacks a quote, a bracket, a colon or a comma", 'log: info\ndataDir: "x'],
+    ["line 1 is indented wrongly, or a bracket before it is not closed", "accounts: ["],
+    ["line 2 is indented with a tab; YAML takes spaces only", "server:\n\tport: 80"],
+    ["line 3 repeats a setting that stands above", "log: info\nserver: {}\nlog: warn"],
+    ["line 1 has a tag that is not known here", "log: !env LOG"],
+    ['line 2 begins a second document ("---")', "log: info\n---\nlog: warn"],
+    ["line 1 is nested too deep", "[".repeat(10_000)],
+    ["cannot be read as YAML: its aliases repeat too much", `a: &a [x, x]\n${aliases("abcdefghij")}`],
+  ])("of YAML say: %s", (fault, source) => {
+    expect(faultsOf(source)).toEqual([fault]);
+  });
+});
+
+describe("Sinch logs in", () => {
+  const account = (credentials: object) => withAccount({ ...sinch, credentials });
+  const key = { projectId: "p", keyId: "k", keySecret: "s" };
+  const plan = { servicePlanId: "p", apiToken: "t" };
+
+  it.each([
+    [key, "us"],
+    [{ ...key, region: "eu" }, "eu"],
+    [plan, "us"],
+    [{ ...plan, region: "au" }, "au"],
+  ])("with %j", (credentials, region) => {
+    const [account0] = parse(account(credentials)).accounts;
+    expect(account0?.region).toBe(region);
+    expect(Object.keys(account0?.credentials ?? {})).toEqual(
+      Object.keys(credentials).filter((name) => name !== "region"),
+    );
+  });
+
+  const logins = "projectId, keyId and keySecret, or servicePlanId and apiToken";
+  it.each<[fault: string, credentials: object]>([
+    [`: must hold ${logins}`, {}],
+    [`: must hold ${logins}`, { region: "eu" }],
+    [`: holds two logins; keep one: ${logins}`, { ...key, apiToken: "t" }],
+    [".keySecret: is missing", { projectId: "p", keyId: "k" }],
+    [".apiToken: is missing", { servicePlanId: "p" }],
+    [".keyId: must be text", { ...key, keyId: 42 }],
+    [".region: must be one of us, eu with projectId, keyId and keySecret", { ...key, region: "au" }],
+    [".region: must be one of us, eu, au, br, ca with servicePlanId and apiToken", { ...plan, region: "uk" }],
+    [
+      ".keySecrt: is not a setting; known here: projectId, keyId, keySecret, region",
+      { ...key, keySecrt: "geheim" },
+    ],
+  ])("or hears: credentials%s", (fault, credentials) => {
+    expect(faultsOf(account(credentials))).toEqual([`accounts[0].credentials${fault}`]);
+  });
+});
+
+describe("redis", () => {
+  it.each([
+    ["redis://:geheim@127.0.0.1:6380/2", { kind: "single", db: 2, password: "geheim", tls: false }],
+    ["rediss://cache.example", { kind: "single", tls: true }],
+    ["redis-sentinel://one:26379,two:26379/mymaster", { kind: "sentinel", masterName: "mymaster" }],
+    ["redis-cluster://one:7000,two:7001", { kind: "cluster" }],
+  ])("takes %s", (redis, address) => {
+    expect(parse({ redis }).redis?.reveal()).toMatchObject(address);
+  });
+
+  it.each([
+    ["http://host", "is not of the form redis://host:port, redis-sentinel:// or redis-cluster://"],
+    ["redis://one,two", "names several hosts: use redis-sentinel:// or redis-cluster://"],
+    ["redis-sentinel://one", "lacks the master's name: redis-sentinel://host:26379/mymaster"],
+    ["redis-cluster://one:7000/3", "names a database, and a Redis Cluster has only database 0"],
+  ])("refuses %s", (redis, fault) => {
+    expect(faultsOf({ redis })).toEqual([`redis: ${fault}`]);
+  });
+});
+
+describe("encryptionKey", () => {
+  it("is 32 bytes in base64", () => {
+    const key = Buffer.alloc(32, 7);
+    expect(parse({ encryptionKey: key.toString("base64") }).encryptionKey?.reveal()).toEqual(key);
+  });
+
+  it.each([
+    ["31 bytes", Buffer.alloc(31).toString("base64")],
+    ["33 bytes", Buffer.alloc(33).toString("base64")],
+    ["hexadecimal", Buffer.alloc(32).toString("hex")],
+    ["base64 with a foreign character", `!${Buffer.alloc(32).toString("base64")}`],
+  ])("is not %s", (_form, encryptionKey) => {
+    expect(faultsOf({ encryptionKey })).toEqual([
+      "encryptionKey: must be 32 bytes in base64 (openssl rand -base64 32)",
+    ]);
+  });
+});
+
+describe("secrets", () => {
+  const key = Buffer.alloc(32, 7).toString("base64");
+  const secrets = ["geheim", "hunter", key];
+  const whole = {
+    database: "postgres://volley:hunter2@db.example/volley",
+    redis: "redis://:hunter3@cache.example",
+    encryptionKey: key,
+    accounts: [
+      { ...sinch, credentials: { projectId: "geheim1", keyId: "geheim2", keySecret: "geheim3" } },
+      {
+        ...mobile,
+        credentials: { clientId: "geheim4", clientSecret: "geheim5" },
+        reports: { secret: "geheim6" },
+      },
+    ],
+  };
+  const expectSilent = (text: string) => {
+    for (const secret of secrets) expect(text).not.toContain(secret);
+  };
+
+  it("do not show in the object, however it is printed", () => {
+    const config = parse(whole);
+    expect(config.database?.reveal()).toBe(whole.database);
+    expectSilent(JSON.stringify(config));
+    expectSilent(inspect(config, { depth: Number.POSITIVE_INFINITY, showHidden: true }));
+    expectSilent(`${config.database} ${config.redis} ${config.encryptionKey}`);
+  });
+
+  it("do not show in a fault, wherever the mistake is", () => {
+    const mistakes: (object | string)[] = [
+      { ...whole, database: "hunter2", redis: "hunter3", encryptionKey: "geheim" },
+      { ...whole, accounts: [{ ...sinch, credentials: "geheim" }] },
+      { ...whole, accounts: [{ ...sinch, credentials: ["geheim"] }] },
+      { ...whole, accounts: [{ ...sinch, credentials: { keySecret: { geheim: "geheim" } } }] },
+      { ...whole, accounts: [{ ...mobile, credentials: { geheim1: "x", clientSecret: "geheim\n" } }] },
+      { ...whole, accounts: [{ ...mobile, baseUrl: "https://me:geheim@gateway.example" }] },
+      { ...whole, accounts: [{ ...mobile, name: "geheim 1", provider: "geheim" }] },
+      { ...whole, log: "geheim", routes: [{ prefix: "geheim", class: "geheim", accounts: ["geheim 1"] }] },
+      "accounts: [{ credentials: { keySecret: geheim geheim: geheim } }]",
+      'keySecret: "geheim" geheim',
+      "keySecret: @geheim",
+      "keySecret: !geheim geheim",
+      "keySecret: *geheim",
+      "- geheim\ngeheim: hunter2",
+    ];
+    for (const mistake of mistakes) {
+      const error = refusal(() => parse(mistake));
+      expectSilent(error.message);
+      expectSilent(inspect(error, { depth: Number.POSITIVE_INFINITY }));
+      expectSilent(JSON.stringify(error.details));
+    }
+  });
+});
+
+it("examples/volley.yaml is taken as soon as its variables are set", async () => {
+  const source = await readFile(join(examples, "volley.yaml"), "utf8");
+  const missing = faultsOf(source);
+  expect(missing.length).toBeGreaterThan(0);
+  const names = missing.map((fault) => /: environment variable (\S+) is not set$/.exec(fault)?.[1] ?? fault);
+  const environment = Object.fromEntries(
+    names.map((name) => [name, name.endsWith("_URL") ? "https://gateway.example" : "value"]),
+  );
+  const config = parse(source, environment);
+  expect(config.accounts.map(({ provider }) => provider)).toEqual(["sinch", "mobile-digital"]);
+  expect(config.notYetEnforced).toEqual([]);
+});
