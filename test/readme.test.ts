@@ -9,7 +9,7 @@ import { providers } from "../src/providers/index.ts";
 const readme = readFileSync(join(import.meta.dirname, "../README.md"), "utf8");
 
 it("the README lists every error code with its exit code", () => {
-  const rows = [...readme.matchAll(/^\| `(\w+)` \| (\d) \|/gm)].map(([, code, exit]) => [code, Number(exit)]);
+  const rows = [...readme.matchAll(/^\| `(\w+)`\s*\| (\d)\s*\|/gm)].map(([, code, exit]) => [code, Number(exit)]);
   expect(Object.fromEntries(rows)).toEqual(errorCodes);
 });
 
@@ -37,7 +37,7 @@ it("the table of providers says what the adapters say", () => {
 
 it("every command of the README is a command, and the other way round", async () => {
   const cli = readFileSync(join(import.meta.dirname, "../src/cli.ts"), "utf8");
-  const table = readme.slice(readme.indexOf("| command |"), readme.indexOf("`--config FILE`"));
+  const table = readme.slice(readme.search(/^\| command /m), readme.indexOf("`--config FILE`"));
   const commands = [...cli.matchAll(/\.command\("([a-z]+)/g)].map(([, name = ""]) => name);
   for (const name of commands) expect(table, name).toContain(name);
 });
