@@ -9,7 +9,10 @@ import { providers } from "../src/providers/index.ts";
 const readme = readFileSync(join(import.meta.dirname, "../README.md"), "utf8");
 
 it("the README lists every error code with its exit code", () => {
-  const rows = [...readme.matchAll(/^\| `(\w+)`\s*\| (\d)\s*\|/gm)].map(([, code, exit]) => [code, Number(exit)]);
+  const rows = [...readme.matchAll(/^\| `(\w+)`\s*\| (\d)\s*\|/gm)].map(([, code, exit]) => [
+    code,
+    Number(exit),
+  ]);
   expect(Object.fromEntries(rows)).toEqual(errorCodes);
 });
 
