@@ -25,14 +25,11 @@ describe.each(testEngines)("limiter on $name", ({ open }) => {
     const callers = [openLimiter(), openLimiter()].flatMap((limiter) =>
       Array.from({ length: 20 }, () => callUntil(limiter, account, stop.signal, times)),
     );
-    await expect
-      .poll(() => (times.at(-1) ?? 0) - (times[0] ?? 0), { timeout: 20_000 })
-      .toBeGreaterThan(3_000);
+    // How long that takes on a busy machine is the machine's; the share that slots leave usable is in test/engine.
+    await expect.poll(() => times.length, { timeout: 25_000 }).toBeGreaterThan(300);
     stop.abort();
     await Promise.all(callers);
     expect(mostInOneSecond(times)).toBeLessThanOrEqual(100);
-    // How much of the limit is used on a busy machine is the machine's; the slots' share is in test/engine.
-    expect(times.length).toBeGreaterThan(100);
   });
 
   test("segments count, too", async () => {
