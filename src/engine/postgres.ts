@@ -84,11 +84,13 @@ async function migrate(pool: Pool): Promise<void> {
   }
 }
 
-/** BullMQ takes a lock and a transaction of its own, on the one connection that it is given. */
+/** BullMQ locks too, but creates its schema before it does: two at once would meet in pg_namespace. */
 async function migrateQueue(pool: Pool): Promise<void> {
   const client = await pool.connect();
   try {
+    await client.query("select pg_advisory_lock($1)", [MIGRATION_LOCK]);
     await runMigrations(client);
+    await client.query("select pg_advisory_unlock($1)", [MIGRATION_LOCK]);
     client.release();
   } catch (error) {
     client.release(true);
