@@ -6,10 +6,12 @@
 //
 // Two sweeps at once have the effect of one: every statement takes only rows that no other has.
 
+import { composeMessages } from "../src/domain/batch.ts";
+import type { MessageId } from "../src/domain/message.ts";
 import { done, type StepEnd } from "../src/domain/step-end.ts";
 import { LOOK_UP_PATIENCE_MS, type UnknownRules } from "../src/domain/unknown.ts";
 import type { DueUnknown, Settlement } from "../src/ledger/unknowns.ts";
-import type { LookUpAnswer } from "../src/providers/provider.ts";
+import type { Finding, LookUp, LookUpAnswer, LookUpQuestion } from "../src/providers/provider.ts";
 import { type ReleaseCampaignParts, releaseCampaign } from "./release-campaign.ts";
 import type { AccountParts, SendRequestParts } from "./send-request.ts";
 
@@ -57,47 +59,101 @@ async function decide(parts: ReconcileParts, call: readonly DueUnknown[]): Promi
   const [first] = call;
   const at = first === undefined ? undefined : parts.accounts.get(first.account);
   if (first === undefined || at === undefined) return [];
-  if (at.provider.lookUp === null) return call.map(decideByClass);
-  const answer = await ask(parts, at, call, first);
-  return call.map((unknown, index) => decideByAnswer(unknown, index, answer, at.unknownRules));
+  const { lookUp } = at.provider;
+  if (lookUp === null) return call.map(decideByClass);
+  if (first.openedAgoMs > lookUp.windowMs) return call.map(keep);
+  const answers = await ask(parts, at, lookUp, call);
+  return call.map((unknown) => decideByAnswer(unknown, answers(unknown.messageId), at.unknownRules));
 }
 
 /** At least once for transactional messages, at most once for all others. */
 function decideByClass(unknown: DueUnknown): Settlement {
   const mayResend = unknown.class === "transactional" && unknown.mayTryAgain;
-  return { ...unknown, as: mayResend ? "resent" : "kept", providerMessageId: null };
+  return { ...keep(unknown), as: mayResend ? "resent" : "kept" };
 }
 
-function decideByAnswer(
-  unknown: DueUnknown,
-  index: number,
-  answer: LookUpAnswer,
-  rules: UnknownRules,
-): Verdict {
+function decideByAnswer(unknown: DueUnknown, answer: Answer, rules: UnknownRules): Verdict {
   const { attemptId } = unknown;
-  if (answer.kind === "no-answer") {
-    if (unknown.closedAgoMs > LOOK_UP_PATIENCE_MS) return { ...unknown, as: "kept", providerMessageId: null };
-    return { attemptId, answered: false, inMs: ASK_AGAIN_MS };
+  switch (answer.kind) {
+    case "accepted":
+      return { ...keep(unknown), as: "accepted", providerMessageId: answer.providerMessageId };
+    case "rejected":
+      return { ...keep(unknown), as: "rejected", reason: answer.reason };
+    case "absent": {
+      // Absent once proves nothing: the provider may list a message later than it takes it.
+      const nextAfterMs = rules.lookUpAfterMs[unknown.lookUps + 1];
+      if (nextAfterMs === undefined) return { ...keep(unknown), as: "absent" };
+      return { attemptId, answered: true, inMs: Math.max(0, nextAfterMs - unknown.closedAgoMs) };
+    }
+    case "undecided":
+      if (unknown.closedAgoMs > LOOK_UP_PATIENCE_MS) return keep(unknown);
+      return { attemptId, answered: false, inMs: ASK_AGAIN_MS };
+    case "never":
+      return keep(unknown);
+    default:
+      return answer satisfies never;
   }
-  const providerMessageId = answer.providerMessageIds[index] ?? null;
-  if (providerMessageId !== null) return { ...unknown, as: "accepted", providerMessageId };
-  // Absent once proves nothing: the provider may list a message later than it takes it.
-  const nextAfterMs = rules.lookUpAfterMs[unknown.lookUps + 1];
-  if (nextAfterMs === undefined) return { ...unknown, as: "absent", providerMessageId: null };
-  return { attemptId, answered: true, inMs: Math.max(0, nextAfterMs - unknown.closedAgoMs) };
 }
 
+function keep(unknown: DueUnknown): Settlement {
+  return { ...unknown, as: "kept", providerMessageId: null, reason: null };
+}
+
+/** never: the provider may not even be asked any more. */
+type Answer = Finding | { readonly kind: "never" };
+type Answers = (id: MessageId) => Answer;
+const undecided: Answers = () => ({ kind: "undecided" });
+
+/** Asks the provider about the unknowns of a call, in as many questions as it takes. */
 async function ask(
-  { tokens, limiter, transport, log }: ReconcileParts,
-  { account }: AccountParts,
+  parts: ReconcileParts,
+  at: AccountParts,
+  lookUp: LookUp,
   call: readonly DueUnknown[],
-  { callId, openedAt }: DueUnknown,
-): Promise<LookUpAnswer> {
+): Promise<Answers> {
+  const [first] = call;
+  if (first === undefined) return undecided;
+  const stored = await parts.ledger.unknowns.loadCall(first.callId);
+  if (stored === null) return undecided;
+  const { form, messages } = composeMessages(stored, at.account.from);
+  const open = new Set(call.map((unknown) => unknown.messageId));
+  // The same call again is the same call only with all of its messages.
+  const asked = lookUp.sendsAgain ? messages : messages.filter(({ id }) => open.has(id));
+  const findings = new Map<MessageId, Finding>();
+  for (let from = 0; from < asked.length; from += lookUp.messagesMax) {
+    const slice = asked.slice(from, from + lookUp.messagesMax);
+    const question = { ...form, callId: first.callId, openedAt: first.openedAt, messages: slice };
+    const answer = await askOnce(parts, at, lookUp, question);
+    if (answer === "never") return () => ({ kind: "never" });
+    if (answer.kind === "no-answer") break;
+    slice.forEach(({ id }, index) => {
+      const finding = answer.findings[index];
+      if (finding !== undefined) findings.set(id, finding);
+    });
+  }
+  return (id) => findings.get(id) ?? undecided(id);
+}
+
+async function askOnce(
+  { ledger, tokens, limiter, transport, log }: ReconcileParts,
+  { account }: AccountParts,
+  { sendsAgain }: LookUp,
+  question: LookUpQuestion,
+): Promise<LookUpAnswer | "never"> {
   try {
     const token = await tokens.get(account);
-    const permit = await limiter.acquire(account, 0, AbortSignal.timeout(LOOK_UP_WAIT_MS));
+    const segments = question.messages.reduce((sum, message) => sum + message.segments, 0);
+    const permit = await limiter.acquire(
+      account,
+      sendsAgain ? segments : 0,
+      AbortSignal.timeout(LOOK_UP_WAIT_MS),
+    );
+    if (sendsAgain) {
+      const grant = await ledger.unknowns.grantRepeat(question.callId);
+      if (grant === "never") return "never";
+      if (grant === "not-now") return { kind: "no-answer", reason: "not-now", trouble: null };
+    }
     await permit.ready();
-    const question = { callId, openedAt, recipients: call.map((unknown) => unknown.to) };
     const answer = await transport.lookUp(question, account, token?.value ?? null);
     if (answer.kind === "no-answer" && answer.trouble?.kind === "token-rejected" && token !== null) {
       await tokens.rejected(account, token.generation);

@@ -5,11 +5,10 @@
 //   between commit and record     open attempts; the next owner of the chunk makes them `unknown`
 //   after the record              the outcome; a second run finds nothing to do
 
-import assert from "node:assert";
 import { randomUUID } from "node:crypto";
-import { composeMessage, cutRequests } from "../src/domain/batch.ts";
+import { composeMessages, cutRequests } from "../src/domain/batch.ts";
+import { chooseAccount, nextAccount } from "../src/domain/route.ts";
 import { again, done, type StepEnd, stop } from "../src/domain/step-end.ts";
-import { parseTemplate, type Template } from "../src/domain/template.ts";
 import { unknownWaits } from "../src/domain/unknown.ts";
 import type { ClaimedChunk } from "../src/ledger/chunks.ts";
 import type { LeaseKeeper } from "../src/ledger/lease-keeper.ts";
@@ -33,7 +32,7 @@ export type SendChunkParts = SendRequestParts & {
 
 /** After this long a chunk gives way to others that wait for the account, more urgent ones first. */
 const TURN_MS = 5_000;
-/** An account that is paused for longer is not worth a claim. */
+/** An account that is paused for longer is not worth a turn. */
 const PAUSE_WORTH_WAITING_MS = 1_000;
 
 export async function sendChunk(
@@ -43,9 +42,6 @@ export async function sendChunk(
 ): Promise<StepEnd> {
   const at = parts.accounts.get(payload.account);
   if (at === undefined) return stop(`no account ${payload.account} is configured`);
-  const { pausedMs } = await parts.limiter.state(at.account);
-  if (pausedMs > PAUSE_WORTH_WAITING_MS) return again(pausedMs);
-
   const chunk = await parts.ledger.chunks.claim(payload.chunkId, {
     lease: randomUUID(),
     leaseMs: parts.leases.leaseMs,
@@ -53,17 +49,46 @@ export async function sendChunk(
   });
   if (chunk === null) return done;
   parts.leases.hold(chunk.lease);
+  const endsAtMs = performance.now() + TURN_MS;
+  const turn: Turn = { chunk, parts, at, signal, endsAtMs, over: false, tryFailed: false };
   try {
     if (chunk.fenced > 0)
       parts.log.warn(
         { chunk: chunk.id, messages: chunk.fenced },
         "a worker was lost; its open attempts are unknown",
       );
-    await takeTurn({ chunk, parts, at, signal, endsAtMs: performance.now() + TURN_MS, over: false });
+    const { pausedMs } = await parts.limiter.state(at.account);
+    if (pausedMs > PAUSE_WORTH_WAITING_MS) turn.over = true;
+    else await takeTurn(turn);
+    if (turn.over || turn.tryFailed) await failOver(parts, turn);
   } finally {
     parts.leases.drop(chunk.lease);
   }
   return passOn(parts, at, chunk);
+}
+
+/**
+ * What this account provably did not send goes on with the next one of its route: everything that waits when the
+ * account is out of order, else only what has failed a try here.
+ */
+async function failOver(
+  { accounts, limiter, ledger, enqueue, log }: SendChunkParts,
+  turn: Turn,
+): Promise<void> {
+  const { chunk, tryFailed } = turn;
+  const candidates = chunk.accounts.flatMap((name) => accounts.get(name) ?? []);
+  if (candidates.length < 2) return;
+  const pauses = await Promise.all(
+    candidates.map(async ({ account }) => ({ name: account.name, ...(await limiter.state(account)) })),
+  );
+  const chosen = chooseAccount(chunk.account, pauses);
+  const triedOnly = chosen === chunk.account;
+  const to = triedOnly && tryFailed ? nextAccount(chunk.account, pauses) : chosen;
+  if (to === null || to === chunk.account) return;
+  const moved = await ledger.chunks.reroute(chunk, { account: to, triedOnly });
+  if (moved === null) return;
+  log.info({ chunk: chunk.id, from: chunk.account, to }, "messages go on through another account");
+  await enqueue.chunks([moved]);
 }
 
 /** Gives the chunk back and lets the next ones of its campaign follow. */
@@ -85,15 +110,12 @@ async function passOn(
 
 async function takeTurn(turn: Turn): Promise<void> {
   const { chunk, parts, at } = turn;
-  const template = storedTemplate(chunk);
-  const form = { template, from: chunk.sender ?? at.account.from };
-  const messages = (await parts.ledger.chunks.load(chunk.id)).map((stored) =>
-    composeMessage(stored, template),
-  );
+  const stored = { ...chunk, messages: await parts.ledger.chunks.load(chunk.id) };
+  const { form, messages } = composeMessages(stored, at.account.from);
   const requests = cutRequests(messages, {
     batchMax: at.provider.facts.batchMax,
     segmentsMax: Math.floor(at.account.limits.segmentsPerSecond ?? Number.POSITIVE_INFINITY),
-    mayShare: (message) => template !== null && at.provider.mayShareRequest(message, form),
+    mayShare: (message) => form.template !== null && at.provider.mayShareRequest(message, form),
   });
 
   // Lanes, not one queue of all requests: chunks that run side by side share the account's slots evenly.
@@ -112,12 +134,4 @@ async function takeTurn(turn: Turn): Promise<void> {
     await recording;
   };
   await Promise.all(Array.from({ length: Math.min(at.account.limits.inFlight, requests.length) }, lane));
-}
-
-/** A template was parsed when its campaign was accepted; one that cannot be parsed now is a broken ledger. */
-function storedTemplate({ id, template }: ClaimedChunk): Template | null {
-  if (template === null) return null;
-  const parsed = parseTemplate(template);
-  assert(parsed.ok, `the template of chunk ${id} cannot be read`);
-  return parsed.template;
 }

@@ -12,6 +12,7 @@ import { createCallId } from "../src/domain/ids.ts";
 import type { CallId } from "../src/domain/message.ts";
 import { allOutcomes, type Outcome } from "../src/domain/outcome.ts";
 import { type RetryPolicy, retryWaitMs } from "../src/domain/retry.ts";
+import { THROTTLED } from "../src/domain/route.ts";
 import { type UnknownRules, unknownWaits } from "../src/domain/unknown.ts";
 import type { Ending } from "../src/ledger/attempts.ts";
 import type { ClaimedChunk } from "../src/ledger/chunks.ts";
@@ -48,6 +49,8 @@ export type Turn = {
   readonly at: AccountParts;
   readonly signal: AbortSignal;
   readonly endsAtMs: number;
+  /** Set when an attempt of this turn was provably not sent: its message may go on through another account. */
+  tryFailed: boolean;
   /** Set when no further call of this turn makes sense: paused, lease lost, account in trouble. */
   over: boolean;
 };
@@ -82,7 +85,7 @@ export async function sendRequest(
   const permit = await parts.limiter.acquire(at.account, segments, signal).catch(() => null);
   if (permit === null || isOver(turn)) return [];
 
-  const callId = createCallId(Date.now());
+  const callId = createCallId(turn.chunk.id);
   const openedAtMs = performance.now();
   const opened = await openAttempts(turn, callId, request);
   if (opened === null) return putOff(turn, request, callId, "not-opened");
@@ -91,9 +94,11 @@ export async function sendRequest(
   if (!(await isReady(permit))) return putOff(turn, opened, callId, "no-slot");
   if (performance.now() - openedAtMs > OPEN_TO_CALL_MAX_MS)
     return putOff(turn, opened, callId, "opened-too-long-ago");
+  const calledAtMs = performance.now();
   const reading = await call(turn, { ...form, callId, messages: opened }, login, openedAtMs);
-  const ageless = !parts.circuits.isClosed(at.account);
-  await heed(turn, reading, opened);
+  const ageless = parts.circuits.isSuspect(at.account);
+  await heed(turn, reading, opened, performance.now() - calledAtMs);
+  turn.tryFailed ||= reading.outcomes.some((outcome) => outcome.kind === "later" && outcome.usesTry);
   return toEndings(turn, opened, callId, ageless ? reading.outcomes.map(keepTry) : reading.outcomes);
 }
 
@@ -189,10 +194,15 @@ async function call(turn: Turn, batch: Batch, { token }: Login, openedAtMs: numb
 }
 
 /** What a reply means for the account as a whole. */
-async function heed(turn: Turn, { trouble }: Reading, messages: readonly OutgoingMessage[]): Promise<void> {
+async function heed(
+  turn: Turn,
+  { trouble }: Reading,
+  messages: readonly OutgoingMessage[],
+  tookMs: number,
+): Promise<void> {
   const { parts, at } = turn;
   const { account } = at;
-  if (trouble === null) return parts.circuits.succeeded(account);
+  if (trouble === null) return parts.circuits.succeeded(account, tookMs);
   switch (trouble.kind) {
     case "failing":
       return parts.circuits.failed(account, trouble.reason);
@@ -200,7 +210,7 @@ async function heed(turn: Turn, { trouble }: Reading, messages: readonly Outgoin
       turn.over = true;
       const putOffBefore = Math.max(...messages.map((message) => message.deferrals));
       const ownWaitMs = Math.min(THROTTLED_LAST_MS, THROTTLED_FIRST_MS * 2 ** putOffBefore);
-      return parts.limiter.pause(account, trouble.retryAfterMs ?? ownWaitMs, "throttled");
+      return parts.limiter.pause(account, trouble.retryAfterMs ?? ownWaitMs, THROTTLED);
     }
     case "token-rejected":
       turn.over = true;

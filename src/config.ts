@@ -8,7 +8,7 @@ import { dirname, resolve } from "node:path";
 import { issueText, toFaults } from "./config/fault-text.ts";
 import { type FileForm, fileForm, isAccountName } from "./config/form.ts";
 import { type Environment, type Fault, readTree } from "./config/tree.ts";
-import type { Account, UnknownPolicy } from "./domain/account.ts";
+import type { Account, ReportAccess, UnknownPolicy } from "./domain/account.ts";
 import { VolleyError } from "./domain/errors.ts";
 import type { Route } from "./domain/route.ts";
 import { type Sensitive, sensitive } from "./domain/sensitive.ts";
@@ -97,6 +97,7 @@ function toConfig(
       baseUrl: trimSlash(account.baseUrl),
       tokenUrl: account.tokenUrl ?? null,
       from: account.from ?? null,
+      reports: toReports(account, form.server.publicUrl),
       limits: {
         requestsPerSecond: account.limits.requestsPerSecond ?? facts.defaultRequestsPerSecond,
         segmentsPerSecond: account.limits.segmentsPerSecond ?? facts.defaultSegmentsPerSecond,
@@ -108,7 +109,7 @@ function toConfig(
   const everyAccount: Route = {
     class: null,
     prefixes: [],
-    accounts: accounts.map((account) => account.name),
+    accounts: accounts.map(({ name }) => ({ name, weight: null })),
   };
   return {
     file: from.file,
@@ -124,7 +125,7 @@ function toConfig(
         ? form.routes.map((route) => ({
             class: route.class ?? null,
             prefixes: route.prefix,
-            accounts: route.accounts,
+            accounts: route.accounts.map(({ name, weight }) => ({ name, weight: weight ?? null })),
           }))
         : [everyAccount],
     token: form.token,
@@ -134,16 +135,26 @@ function toConfig(
   };
 }
 
+function toReports(
+  { name, reports }: FileForm["accounts"][number],
+  publicUrl: string | undefined,
+): ReportAccess | null {
+  if (reports === undefined) return null;
+  const { secret, hmacSecret, basic, oauth2 } = reports;
+  return {
+    secret: sensitive(secret),
+    url: sensitive(`${trimSlash(publicUrl)}/reports/${name}/${secret}`),
+    hmacSecret: hmacSecret === undefined ? null : sensitive(hmacSecret),
+    basic: basic === undefined ? null : sensitive(`${basic.user}:${basic.password}`),
+    oauth2:
+      oauth2 === undefined
+        ? null
+        : { clientId: oauth2.clientId, clientSecret: sensitive(oauth2.clientSecret) },
+  };
+}
+
 function notYetEnforced(form: FileForm): string[] {
   return [
-    ...(form.server.publicUrl === undefined ? [] : ["server.publicUrl"]),
-    ...form.accounts.flatMap(({ reports }, index) =>
-      reports === undefined ? [] : [`accounts[${index}].reports`],
-    ),
-    // The first account of a route sends; the others would, when it cannot.
-    ...form.routes.flatMap(({ accounts }, index) =>
-      accounts.slice(1).map((_, at) => `routes[${index}].accounts[${at + 1}]`),
-    ),
     ...(form.quietHours === undefined ? [] : ["quietHours"]),
     ...(form.retention === undefined ? [] : ["retention"]),
   ];
@@ -162,10 +173,17 @@ function crossCheck(tree: unknown): Fault[] {
     names.add(name);
   });
   listAt(tree, "routes").forEach((route, index) => {
-    listAt(route, "accounts").forEach((wanted, at) => {
+    listAt(route, "accounts").forEach((given, at) => {
+      const wanted = isJsonObject(given) ? given.name : given;
       if (!isAccountName(wanted) || names.has(wanted)) return;
       faults.push({ path: `routes[${index}].accounts[${at}]`, message: `no account is named "${wanted}"` });
     });
+  });
+  const isPublic = isJsonObject(tree) && isJsonObject(tree.server) && tree.server.publicUrl !== undefined;
+  listAt(tree, "accounts").forEach((account, index) => {
+    if (isPublic || !isJsonObject(account) || account.reports === undefined) return;
+    const message = "needs server.publicUrl, the address at which the provider reaches this server";
+    faults.push({ path: `accounts[${index}].reports`, message });
   });
   return faults;
 }

@@ -9,12 +9,8 @@ import { isUuid } from "../domain/ids.ts";
 import { type CampaignId, type MessageClass, openStates } from "../domain/message.ts";
 import { parseCountry } from "../domain/phone-number.ts";
 import { ucs2Characters } from "../domain/sms-text.ts";
-import {
-  acceptCampaign,
-  type CampaignDraft,
-  type IntakeResult,
-  type IntakeRules,
-} from "../intake/accept-campaign.ts";
+import { acceptCampaign, type CampaignDraft, type IntakeResult } from "../intake/accept-campaign.ts";
+import type { IntakeRules } from "../intake/choose-accounts.ts";
 import { readCsv } from "../intake/csv.ts";
 import { findPhoneColumn } from "../intake/phone-column.ts";
 import type { Campaign } from "../ledger/campaigns.ts";
@@ -122,7 +118,7 @@ export function intakeRules({ accounts, config }: Pick<Parts, "accounts" | "conf
     accounts: new Map(
       [...accounts].map(([name, { account, provider }]) => [
         name,
-        { account, segmentsMax: provider.facts.segmentsMax },
+        { account, segmentsMax: provider.facts.segmentsMax, textFault: provider.textFault },
       ]),
     ),
   };

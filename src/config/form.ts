@@ -70,7 +70,16 @@ const accountCommon = {
       inFlight: count(2000).default(50),
     })
     .prefault({}),
-  reports: z.strictObject({ secret }).optional(),
+  reports: z
+    .strictObject({
+      secret: z
+        .string()
+        .regex(/^[\w-]{16,128}$/, "must be 16 to 128 letters, digits, - and _ (openssl rand -hex 24)"),
+      hmacSecret: secret.optional(),
+      basic: z.strictObject({ user: secret, password: secret }).optional(),
+      oauth2: z.strictObject({ clientId: secret, clientSecret: secret }).optional(),
+    })
+    .optional(),
   unknown: unknownForm.optional(),
 };
 
@@ -108,8 +117,33 @@ const sinchCredentials = z
     return z.NEVER;
   });
 
+/** A pair of id and secret for OAuth2, or a key that never changes. */
+const pairOrKey = (id: string, pairSecret: string, key: string) =>
+  z
+    .strictObject({ [id]: secret.optional(), [pairSecret]: secret.optional(), [key]: secret.optional() })
+    .refine(
+      (given) =>
+        given[key] === undefined
+          ? given[id] !== undefined && given[pairSecret] !== undefined
+          : given[id] === undefined && given[pairSecret] === undefined,
+      { error: `must hold ${id} and ${pairSecret}, or ${key}` },
+    )
+    .transform((given) => given as Readonly<Record<string, string>>);
+
 const accountForm = z.discriminatedUnion("provider", [
   z.strictObject({ ...accountCommon, provider: z.literal("sinch"), credentials: sinchCredentials }),
+  z.strictObject({
+    ...accountCommon,
+    provider: z.literal("infobip"),
+    credentials: pairOrKey("clientId", "clientSecret", "apiKey"),
+    // Every Infobip account has a host of its own.
+    baseUrl: webUrl,
+  }),
+  z.strictObject({
+    ...accountCommon,
+    provider: z.literal("smscx"),
+    credentials: pairOrKey("applicationId", "applicationSecret", "apiKey"),
+  }),
   z.strictObject({
     ...accountCommon,
     provider: z.literal("mobile-digital"),
@@ -127,7 +161,18 @@ const routeForm = z.strictObject({
     .transform((one) => (typeof one === "string" ? [one] : one))
     .pipe(z.array(z.string().regex(/^\+\d{1,14}$/, PREFIX_RULE)))
     .default([]),
-  accounts: z.array(name).min(1),
+  accounts: z
+    .array(
+      z.union(
+        [name, z.strictObject({ name, weight: number(z.number().int().min(1).max(1000)).optional() })],
+        {
+          error: "must be an account's name, or { name, weight }",
+        },
+      ),
+    )
+    .min(1)
+    .max(20)
+    .transform((accounts) => accounts.map((one) => (typeof one === "string" ? { name: one } : one))),
 });
 
 const clockTime = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time such as "21:00"');

@@ -2,7 +2,7 @@
 
 import type { Sensitive } from "./sensitive.ts";
 
-export const providerNames = ["sinch", "mobile-digital"] as const;
+export const providerNames = ["sinch", "infobip", "smscx", "mobile-digital"] as const;
 export type ProviderName = (typeof providerNames)[number];
 
 export type Account = {
@@ -20,7 +20,23 @@ export type Account = {
   readonly tokenUrl: string | null;
   readonly from: string | null;
   readonly limits: AccountLimits;
+  /** Null: no delivery reports are asked for, and none are taken. */
+  readonly reports: ReportAccess | null;
   readonly unknown: UnknownPolicy;
+};
+
+/** Where the provider brings its delivery reports, and how it shows that it is the provider. */
+export type ReportAccess = {
+  /** The last part of the path of both doors. Whoever knows it may report, unless a proof is set up beside it. */
+  readonly secret: Sensitive<string>;
+  /** What the provider is asked to call; ends in the secret. */
+  readonly url: Sensitive<string>;
+  /** Signs the provider's requests, where the provider signs. */
+  readonly hmacSecret: Sensitive<string> | null;
+  /** `user:password` that the provider sends by HTTP Basic. */
+  readonly basic: Sensitive<string> | null;
+  /** Credentials with which the provider gets a token from us first. */
+  readonly oauth2: { readonly clientId: string; readonly clientSecret: Sensitive<string> } | null;
 };
 
 export type AccountLimits = {

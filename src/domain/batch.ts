@@ -1,9 +1,10 @@
 // Messages on their way to a provider, cut into what travels in one request.
 
+import assert from "node:assert";
 import type { CallId, MessageId } from "./message.ts";
 import type { PhoneNumber } from "./phone-number.ts";
 import { type Sensitive, sensitive } from "./sensitive.ts";
-import { renderTemplate, type Template } from "./template.ts";
+import { parseTemplate, renderTemplate, type Template } from "./template.ts";
 
 /** What all messages of a request have in common. */
 export type BatchForm = {
@@ -35,7 +36,30 @@ export type Batch = BatchForm & {
 
 export type StoredMessage = Omit<OutgoingMessage, "text"> & { readonly text: Sensitive<string> | null };
 
-export function composeMessage(stored: StoredMessage, template: Template | null): OutgoingMessage {
+/** What the ledger has of a chunk or a call -> what is sent. `from` is the account's own sender. */
+export function composeMessages(
+  stored: {
+    readonly sender: string | null;
+    readonly template: string | null;
+    readonly messages: readonly StoredMessage[];
+  },
+  from: string | null,
+): { readonly form: BatchForm; readonly messages: readonly OutgoingMessage[] } {
+  const template = stored.template === null ? null : readStoredTemplate(stored.template);
+  return {
+    form: { template, from: stored.sender ?? from },
+    messages: stored.messages.map((message) => composeMessage(message, template)),
+  };
+}
+
+/** It was parsed when its campaign was accepted; one that cannot be parsed now is a broken ledger. */
+function readStoredTemplate(source: string): Template {
+  const parsed = parseTemplate(source);
+  assert(parsed.ok, "a stored template cannot be read");
+  return parsed.template;
+}
+
+function composeMessage(stored: StoredMessage, template: Template | null): OutgoingMessage {
   if (stored.text !== null) return { ...stored, text: stored.text };
   if (template === null) throw new Error(`Message ${stored.id} has neither a text nor a template.`);
   return {

@@ -1,7 +1,8 @@
-// Ids of our own, all UUIDs that start with their time in milliseconds, so that tables sorted or cut by id
-// are sorted or cut by time.
+// Ids of our own. Campaigns' and messages' ids start with their time in milliseconds, so that tables sorted or
+// cut by id are sorted or cut by time.
 
 import { createHash, randomBytes } from "node:crypto";
+import type { ChunkId } from "./campaign.ts";
 import type { CallId, CampaignId, MessageId } from "./message.ts";
 import type { PhoneNumber } from "./phone-number.ts";
 
@@ -13,8 +14,19 @@ export function createMessageId(nowMs: number): MessageId {
   return timedUuid(nowMs, randomBytes(10), 7) as MessageId;
 }
 
-export function createCallId(nowMs: number): CallId {
-  return timedUuid(nowMs, randomBytes(10), 7) as CallId;
+/**
+ * The id of a provider call names the chunk that it was made for, so that a delivery report which brings
+ * nothing but our reference finds its messages without an index on a column that every call changes. In the
+ * form of a random UUID (version 4), because SMS.CX takes no other: 48 bits of chunk, 74 of chance.
+ */
+export function createCallId(chunk: ChunkId): CallId {
+  const hex = BigInt(chunk).toString(16).padStart(12, "0");
+  return uuidOf(hex, randomBytes(10), 4) as CallId;
+}
+
+/** The chunk of a call of ours. Any other UUID names some chunk, too: the ledger asks whether the call is in it. */
+export function chunkOf(call: CallId): ChunkId {
+  return BigInt(`0x${call.replaceAll("-", "").slice(0, 12)}`).toString() as ChunkId;
 }
 
 /**
@@ -36,8 +48,12 @@ export function isUuid(text: string): boolean {
 }
 
 function timedUuid(ms: number, rest: Buffer, version: 7 | 8): string {
-  const time = ms.toString(16).padStart(12, "0");
+  return uuidOf(ms.toString(16).padStart(12, "0"), rest, version);
+}
+
+/** `head` is 12 hex digits; of the rest's 80 bits six make way for version and variant. */
+function uuidOf(head: string, rest: Buffer, version: 4 | 7 | 8): string {
   const hex = rest.toString("hex", 0, 10);
   const variant = ((Number.parseInt(hex[4] ?? "0", 16) & 0x3) | 0x8).toString(16);
-  return `${time.slice(0, 8)}-${time.slice(8)}-${version}${hex.slice(1, 4)}-${variant}${hex.slice(5, 8)}-${hex.slice(8, 20)}`;
+  return `${head.slice(0, 8)}-${head.slice(8)}-${version}${hex.slice(1, 4)}-${variant}${hex.slice(5, 8)}-${hex.slice(8, 20)}`;
 }

@@ -1,21 +1,20 @@
 // [1] Recipients -> accepted campaign, in a stream: each row is checked, measured and put into the chunk of the
-// account that will send it. The command line and the HTTP door meet here.
+// accounts that may send it. The command line and the HTTP door meet here.
 //
 // Nothing is sent before the last row has been read: the campaign is a draft until then, and an intake that
-// fails takes its rows with it. Memory holds one open chunk for each account, whatever the file's size.
+// fails takes its rows with it. Memory holds one open chunk for each choice of accounts, whatever the file's size.
 
-import type { Account } from "../domain/account.ts";
 import { CHUNK_ROWS_MAX } from "../domain/campaign.ts";
 import { VolleyError } from "../domain/errors.ts";
 import { createCampaignId, recipientMessageId } from "../domain/ids.ts";
 import type { CampaignId, MessageClass } from "../domain/message.ts";
 import { type CountryCode, parsePhoneNumber } from "../domain/phone-number.ts";
-import { accountsFor, type Route } from "../domain/route.ts";
 import { measureText } from "../domain/sms-text.ts";
 import { bindFields, parseTemplate, renderTemplate, type Template } from "../domain/template.ts";
-import { characterFault, checkText } from "../domain/text-check.ts";
+import { characterFault } from "../domain/text-check.ts";
 import type { NewMessage } from "../ledger/chunks.ts";
 import type { Ledger } from "../ledger/ledger.ts";
+import { chooseAccounts, type IntakeRules } from "./choose-accounts.ts";
 import type { CsvRow } from "./csv.ts";
 
 export type CampaignDraft = {
@@ -33,12 +32,6 @@ export type Recipients = {
   readonly phoneColumn: number;
   readonly batches: AsyncIterable<readonly CsvRow[]>;
   readonly country: CountryCode | undefined;
-};
-
-export type IntakeRules = {
-  readonly routes: readonly Route[];
-  /** By name; with the longest text that the account's provider takes. */
-  readonly accounts: ReadonlyMap<string, { readonly account: Account; readonly segmentsMax: number }>;
 };
 
 export type IntakeResult = {
@@ -95,8 +88,11 @@ export async function acceptCampaign(
 
 type RowCheck = (row: Extract<CsvRow, { cells: readonly string[] }>, id: CampaignId) => CheckedRow;
 type CheckedRow =
-  | { readonly ok: true; readonly account: string; readonly message: NewMessage }
+  | { readonly ok: true; readonly accounts: readonly string[]; readonly message: NewMessage }
   | { readonly ok: false; readonly reason: string };
+
+/** Rows whose accounts are the same, in the same order. */
+type OpenChunk = { readonly accounts: readonly string[]; readonly messages: NewMessage[] };
 
 async function takeRows({
   ledger,
@@ -115,14 +111,14 @@ async function takeRows({
 }) {
   const totals = { accepted: 0, duplicates: 0, suppressed: 0, invalid: 0 };
   const errors: RowError[] = [];
-  const open = new Map<string, NewMessage[]>();
+  const open = new Map<string, OpenChunk>();
   const accounts = new Set<string>();
   let rows = 0;
 
-  const inserts = createInserts(async (account: string, messages: readonly NewMessage[]) => {
+  const inserts = createInserts(async ({ accounts: choice, messages }: OpenChunk) => {
     const { accepted, suppressed } = await ledger.chunks.add({
       campaignId: id,
-      account,
+      accounts: choice,
       class: draft.class,
       sender: draft.from,
       state: "waiting",
@@ -131,7 +127,8 @@ async function takeRows({
     totals.accepted += accepted;
     totals.suppressed += suppressed;
     totals.duplicates += messages.length - accepted - suppressed;
-    if (accepted > 0) accounts.add(account);
+    const [first] = choice;
+    if (accepted > 0 && first !== undefined) accounts.add(first);
   });
 
   try {
@@ -143,17 +140,18 @@ async function takeRows({
           if (errors.length < ROW_ERRORS_KEPT) errors.push({ row: row.rowNumber, reason: checked.reason });
           continue;
         }
-        const chunk = open.get(checked.account) ?? [];
-        open.set(checked.account, chunk);
-        chunk.push(checked.message);
-        if (chunk.length < CHUNK_ROWS_MAX) continue;
-        open.delete(checked.account);
-        await inserts.start(checked.account, chunk);
+        const choice = checked.accounts.join(",");
+        const chunk = open.get(choice) ?? { accounts: checked.accounts, messages: [] };
+        open.set(choice, chunk);
+        chunk.messages.push(checked.message);
+        if (chunk.messages.length < CHUNK_ROWS_MAX) continue;
+        open.delete(choice);
+        await inserts.start(chunk);
       }
       rows += batch.length;
       onProgress?.(rows);
     }
-    for (const [account, chunk] of open) await inserts.start(account, chunk);
+    for (const chunk of open.values()) await inserts.start(chunk);
   } finally {
     // A draft is discarded only when nothing is on its way into it any more.
     await inserts.settled();
@@ -163,7 +161,7 @@ async function takeRows({
 }
 
 /** A few inserts at once. One that failed is never forgotten, however long nobody asked: the intake ends with it. */
-function createInserts(insert: (account: string, messages: readonly NewMessage[]) => Promise<void>) {
+function createInserts(insert: (chunk: OpenChunk) => Promise<void>) {
   const running = new Set<Promise<void>>();
   let failure: { readonly error: unknown } | null = null;
   const assertAllDone = () => {
@@ -171,10 +169,10 @@ function createInserts(insert: (account: string, messages: readonly NewMessage[]
   };
   return {
     assertAllDone,
-    async start(account: string, messages: readonly NewMessage[]): Promise<void> {
+    async start(chunk: OpenChunk): Promise<void> {
       while (running.size >= INSERTS_MAX) await Promise.race(running);
       assertAllDone();
-      const one = insert(account, messages)
+      const one = insert(chunk)
         .catch((error: unknown) => {
           failure ??= { error };
         })
@@ -227,21 +225,21 @@ function checkRow(
   const empty = values.findIndex((value) => value.trim() === "");
   if (empty >= 0) return { ok: false, reason: `The column "${template.fields[empty]}" is empty.` };
   const text = renderTemplate(template, values);
-  const [account] =
-    draft.account === null
-      ? accountsFor(rules.routes, { class: draft.class, to: phone.number })
-      : [draft.account];
-  const route = account === undefined ? undefined : rules.accounts.get(account);
-  if (account === undefined || route === undefined)
-    return { ok: false, reason: "No route leads to this number." };
-  const textCheck = checkText(text, route.segmentsMax);
-  if (!textCheck.ok) return textCheck;
+  const messageId = recipientMessageId(id, phone.number);
+  const chosen = chooseAccounts(rules, {
+    id: messageId,
+    to: phone.number,
+    class: draft.class,
+    text,
+    account: draft.account,
+  });
+  if (!chosen.ok) return chosen;
 
   return {
     ok: true,
-    account,
+    accounts: chosen.accounts,
     message: {
-      id: recipientMessageId(id, phone.number),
+      id: messageId,
       to: phone.number,
       position: row.rowNumber,
       segments: measureText(text).segments,

@@ -1,16 +1,15 @@
 // [1] One message to one person: checked, routed, and committed as a chunk of its own before anybody hears "accepted".
 
+import assert from "node:assert";
 import type { ChunkId } from "../domain/campaign.ts";
 import { VolleyError } from "../domain/errors.ts";
 import { createMessageId } from "../domain/ids.ts";
 import type { MessageClass, MessageId } from "../domain/message.ts";
 import { parsePhoneNumber } from "../domain/phone-number.ts";
-import { accountsFor } from "../domain/route.ts";
 import { sensitive } from "../domain/sensitive.ts";
 import { measureText } from "../domain/sms-text.ts";
-import { checkText } from "../domain/text-check.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import type { IntakeRules } from "./accept-campaign.ts";
+import { chooseAccounts, type IntakeRules } from "./choose-accounts.ts";
 
 export type MessageDraft = {
   readonly to: string;
@@ -36,28 +35,25 @@ export async function acceptMessage(
   const refused = (reason: string) => new VolleyError("usage", `Cannot send: ${reason}`);
   const to = parsePhoneNumber(draft.to);
   if (!to.ok) throw refused(`the number in "to": ${to.reason}`);
-  const [account] =
-    draft.account === null
-      ? accountsFor(rules.routes, { class: draft.class, to: to.number })
-      : [draft.account];
-  if (account === undefined)
-    throw refused("no route leads to this number. Add an account or a route to the configuration.");
-  const at = rules.accounts.get(account);
-  if (at === undefined)
-    throw refused(`no account is named "${account}". Configured: ${[...rules.accounts.keys()].join(", ")}.`);
-  const text = checkText(draft.text, at.segmentsMax);
-  if (!text.ok) throw refused(text.reason);
-
+  if (draft.account !== null && !rules.accounts.has(draft.account)) {
+    const names = [...rules.accounts.keys()].join(", ") || "none";
+    throw refused(`no account is named "${draft.account}". Configured: ${names}.`);
+  }
   const id = createMessageId(Date.now());
+  const chosen = chooseAccounts(rules, { ...draft, id, to: to.number });
+  if (!chosen.ok) throw refused(chosen.reason);
+
   const { segments } = measureText(draft.text);
   const added = await ledger.chunks.add({
     campaignId: null,
-    account,
+    accounts: chosen.accounts,
     class: draft.class,
     sender: draft.from,
     state: "released",
     messages: [{ id, to: to.number, position: 0, segments, text: sensitive(draft.text), values: null }],
   });
   if (added.id === null) throw new VolleyError("state_conflict", "Cannot send: this person has opted out.");
+  const [account] = chosen.accounts;
+  assert(account !== undefined, "an accepted message has an account");
   return { id, state: "queued", segments, chunk: { id: added.id, account, class: draft.class } };
 }

@@ -98,7 +98,7 @@ async function openRows({ pool, slot, attemptsMax }: Writer, rows: readonly Open
         set state = 'sending', attempts = m.attempts + 1, call_id = a.call_id, account = a.account,
           opened_at = now(), changed_at = now(), reason = null, due_at = null
         from asked a join owned o on o.id = a.chunk_id
-        where m.id = a.message_id and m.state = 'queued' and m.attempts < $7
+        where m.id = a.message_id and m.chunk_id = a.chunk_id and m.state = 'queued' and m.attempts < $7
           and (m.expires_at is null or m.expires_at > now())
           and not exists (select from volley.suppression s where s.recipient = m.recipient)
         returning m.id, m.call_id, m.state, o.campaign_id

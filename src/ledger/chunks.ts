@@ -10,8 +10,10 @@ import type { StoredMessage } from "../domain/batch.ts";
 import type { ChunkId } from "../domain/campaign.ts";
 import type { CampaignId, MessageClass, MessageId } from "../domain/message.ts";
 import type { PhoneNumber } from "../domain/phone-number.ts";
-import { type Sensitive, sensitive } from "../domain/sensitive.ts";
+import type { Sensitive } from "../domain/sensitive.ts";
 import { countMoves } from "./count-moves.ts";
+import { type RerouteTo, rerouteChunk } from "./reroute.ts";
+import { MESSAGE_COLUMNS, type MessageRow, toStoredMessage } from "./stored-message.ts";
 
 export type NewMessage = {
   readonly id: MessageId;
@@ -26,7 +28,8 @@ export type NewMessage = {
 
 export type NewChunk = {
   readonly campaignId: CampaignId | null;
-  readonly account: string;
+  /** Of its route, in order of preference; the first sends. */
+  readonly accounts: readonly string[];
   readonly class: MessageClass;
   readonly sender: string | null;
   readonly state: "waiting" | "released";
@@ -38,6 +41,8 @@ export type ClaimedChunk = {
   readonly id: ChunkId;
   readonly lease: string;
   readonly account: string;
+  /** Those that may send it, in order of preference. */
+  readonly accounts: readonly string[];
   readonly class: MessageClass;
   readonly sender: string | null;
   readonly campaignId: CampaignId | null;
@@ -83,9 +88,9 @@ export function createChunks(pool: Pool, { slot }: { readonly slot: number }) {
             returning 1
           ),
           chunk as (
-            insert into volley.chunk (id, campaign_id, account, class, sender, state, messages)
+            insert into volley.chunk (id, campaign_id, account, accounts, class, sender, state, messages)
             overriding system value
-            select next.id, $1, $2, $3, $4, $11, (select count(*) from accepted) from next
+            select next.id, $1, ($2::text[])[1], $2, $3, $4, $11, (select count(*) from accepted) from next
             where exists (select from accepted)
             returning id
           )
@@ -93,7 +98,7 @@ export function createChunks(pool: Pool, { slot }: { readonly slot: number }) {
             (select count(*) from given) - (select count(*) from wanted) as suppressed`,
         values: [
           chunk.campaignId,
-          chunk.account,
+          chunk.accounts,
           chunk.class,
           chunk.sender,
           messages.map((message) => message.id),
@@ -162,7 +167,7 @@ export function createChunks(pool: Pool, { slot }: { readonly slot: number }) {
             update volley.chunk
             set lease = $2, lease_until = now() + $3 * interval '1 ms'
             where id = $1 and state = 'released' and due_at <= now() and (lease is null or lease_until <= now())
-            returning id, campaign_id, account, class, sender
+            returning id, campaign_id, account, accounts, class, sender
           ),
           fenced as (
             update volley.message m
@@ -178,7 +183,7 @@ export function createChunks(pool: Pool, { slot }: { readonly slot: number }) {
             from fenced f, claimed c
           ),
           ${countMoves({ from: "sending", moved: "fenced", slot: "$5" })}
-          select c.id, c.campaign_id, c.account, c.class, c.sender, campaign.template,
+          select c.id, c.campaign_id, c.account, c.accounts, c.class, c.sender, campaign.template,
             (select count(*) from fenced) as fenced
           from claimed c left join volley.campaign on campaign.id = c.campaign_id`,
         values: [id, claim.lease, claim.leaseMs, JSON.stringify(claim.settleInMs), slot],
@@ -189,6 +194,7 @@ export function createChunks(pool: Pool, { slot }: { readonly slot: number }) {
         id: row.id,
         lease: claim.lease,
         account: row.account,
+        accounts: row.accounts,
         class: row.class,
         sender: row.sender,
         campaignId: row.campaign_id,
@@ -202,21 +208,15 @@ export function createChunks(pool: Pool, { slot }: { readonly slot: number }) {
       const { rows } = await pool.query<MessageRow>({
         name: "load-chunk",
         text: `
-          select id, recipient, text, field_values, segments, attempts, deferrals from volley.message
-          where chunk_id = $1 and state = 'queued' and (due_at is null or due_at <= now())
-          order by position, id`,
+          select ${MESSAGE_COLUMNS} from volley.message m
+          where m.chunk_id = $1 and m.state = 'queued' and (m.due_at is null or m.due_at <= now())
+          order by m.position, m.id`,
         values: [id],
       });
-      return rows.map((row) => ({
-        id: row.id,
-        to: row.recipient,
-        text: row.text === null ? null : sensitive(row.text),
-        values: (row.field_values ?? []).map((value) => sensitive(value)),
-        segments: row.segments,
-        attempts: row.attempts,
-        deferrals: row.deferrals,
-      }));
+      return rows.map(toStoredMessage);
     },
+
+    reroute: (chunk: ClaimedChunk, to: RerouteTo) => rerouteChunk(pool, chunk, to),
 
     /** Keeps the leases of a living worker alive, in one statement; answers the chunks that are still its own. */
     async extendLeases(leases: readonly string[], leaseMs: number): Promise<string[]> {
@@ -280,18 +280,9 @@ type ClaimRow = {
   id: ChunkId;
   campaign_id: CampaignId | null;
   account: string;
+  accounts: string[];
   class: MessageClass;
   sender: string | null;
   template: string | null;
   fenced: string;
-};
-
-type MessageRow = {
-  id: MessageId;
-  recipient: PhoneNumber;
-  text: string | null;
-  field_values: string[] | null;
-  segments: number;
-  attempts: number;
-  deferrals: number;
 };

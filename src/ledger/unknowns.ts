@@ -2,9 +2,12 @@
 // message's class allows another attempt, or the reconciler has asked often enough and leaves them to a person.
 
 import type { Pool } from "pg";
+import type { StoredMessage } from "../domain/batch.ts";
+import { chunkOf } from "../domain/ids.ts";
 import type { CallId, CampaignId, MessageClass, MessageId, MessageState } from "../domain/message.ts";
 import type { PhoneNumber } from "../domain/phone-number.ts";
 import { countMoves } from "./count-moves.ts";
+import { MESSAGE_COLUMNS, type MessageRow, toStoredMessage } from "./stored-message.ts";
 
 export type DueUnknown = {
   readonly attemptId: string;
@@ -16,6 +19,7 @@ export type DueUnknown = {
   readonly to: PhoneNumber;
   readonly openedAt: Date;
   readonly closedAgoMs: number;
+  readonly openedAgoMs: number;
   /** Look-ups that were answered so far. */
   readonly lookUps: number;
   /** False: the message has used up its tries. */
@@ -27,11 +31,21 @@ export type Settlement = {
   readonly messageId: MessageId;
   readonly callId: CallId;
   /**
-   * accepted: the provider has it. absent: proven not to be there, back to queued. resent: the class allows
-   * another attempt although nobody knows. kept: nothing more can be learnt; it stays unknown.
+   * accepted: the provider has it. rejected: it refused it. absent: proven not to be there, back to queued.
+   * resent: the class allows another attempt although nobody knows. kept: nothing more can be learnt; it stays
+   * unknown.
    */
-  readonly as: "accepted" | "absent" | "resent" | "kept";
+  readonly as: "accepted" | "rejected" | "absent" | "resent" | "kept";
   readonly providerMessageId: string | null;
+  /** For `rejected`: why. */
+  readonly reason: string | null;
+};
+
+/** A provider call as it was made: all its messages in their order, whatever became of them. */
+export type StoredCall = {
+  readonly sender: string | null;
+  readonly template: string | null;
+  readonly messages: readonly StoredMessage[];
 };
 
 export function createUnknowns(
@@ -51,7 +65,8 @@ export function createUnknowns(
          from due, volley.message m, volley.chunk c
          where a.id = due.id and m.id = a.message_id and c.id = a.chunk_id
          returning a.id as attempt_id, a.message_id, a.campaign_id, a.call_id, a.account, c.class, m.recipient,
-           a.opened_at, extract(epoch from now() - a.closed_at) * 1000 as closed_ago_ms, a.look_ups, m.attempts`,
+           a.opened_at, extract(epoch from now() - a.closed_at) * 1000 as closed_ago_ms,
+           extract(epoch from now() - a.opened_at) * 1000 as opened_ago_ms, a.look_ups, m.attempts`,
         [limit, againInMs],
       );
       return rows.map((row) => ({
@@ -64,9 +79,60 @@ export function createUnknowns(
         to: row.recipient,
         openedAt: row.opened_at,
         closedAgoMs: Number(row.closed_ago_ms),
+        openedAgoMs: Number(row.opened_ago_ms),
         lookUps: row.look_ups,
         mayTryAgain: row.attempts < attemptsMax,
       }));
+    },
+
+    /** Null: there is no such call any more. A message of an unknown never leaves its chunk, so that is where they are. */
+    async loadCall(callId: CallId): Promise<StoredCall | null> {
+      const { rows } = await pool.query<MessageRow & { sender: string | null; template: string | null }>(
+        `select ${MESSAGE_COLUMNS}, c.sender, k.template
+         from volley.message m
+         join volley.chunk c on c.id = m.chunk_id
+         left join volley.campaign k on k.id = c.campaign_id
+         where m.chunk_id = $1 and m.call_id = $2
+         order by m.position, m.id`,
+        [chunkOf(callId), callId],
+      );
+      const [first] = rows;
+      if (first === undefined) return null;
+      return { sender: first.sender, template: first.template, messages: rows.map(toStoredMessage) };
+    },
+
+    /**
+     * Leave to make the same call again under the same id. It counts as a try of each of its unknown messages
+     * and is committed before the call, like every attempt; all of them may be sent now, or none is. `never`:
+     * somebody among them opted out, is too late or has no try left.
+     */
+    async grantRepeat(callId: CallId): Promise<"granted" | "not-now" | "never"> {
+      const { rows } = await pool.query<{ verdict: "granted" | "not-now" | "never" }>(
+        `with asked as (
+           select m.id, m.chunk_id, m.attempts < $3 and (m.expires_at is null or m.expires_at > now())
+             and not exists (select from volley.suppression s where s.recipient = m.recipient) as may
+           from volley.message m
+           where m.chunk_id = $1 and m.call_id = $2 and m.state = 'unknown' for update
+         ),
+         running as materialized (
+           select k.id, k.state = 'running' as runs from volley.campaign k
+           where k.id = (select campaign_id from volley.chunk where id = $1) for share
+         ),
+         verdict as (
+           select case
+             when not coalesce(bool_and(may), false) then 'never'
+             when not coalesce((select runs from running), true) then 'not-now'
+             else 'granted' end as verdict
+           from asked
+         ),
+         counted as (
+           update volley.message m set attempts = m.attempts + 1
+           from asked, verdict where m.id = asked.id and verdict.verdict = 'granted'
+         )
+         select verdict from verdict`,
+        [chunkOf(callId), callId, attemptsMax],
+      );
+      return rows[0]?.verdict ?? "never";
     },
 
     /** An answered look-up that found nothing yet counts; the next one follows after `inMs`. */
@@ -90,8 +156,8 @@ export function createUnknowns(
     async settle(settlements: readonly Settlement[]): Promise<{ id: MessageId; state: MessageState }[]> {
       const { rows } = await pool.query<{ id: MessageId; state: MessageState }>(
         `with given as (
-           select * from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::volley.settlement[], $5::text[])
-             as g (attempt_id, message_id, call_id, settled_as, provider_message_id)
+           select * from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::volley.settlement[], $5::text[], $8::text[])
+             as g (attempt_id, message_id, call_id, settled_as, provider_message_id, reason)
          ),
          settled as (
            update volley.attempt a set settled_at = now(), settled_as = g.settled_as
@@ -101,11 +167,11 @@ export function createUnknowns(
          moved as (
            update volley.message m
            set state = case
-               when s.settled_as = 'accepted' then 'accepted'::volley.message_state
+               when s.settled_as in ('accepted', 'rejected') then s.settled_as::text::volley.message_state
                when m.attempts >= $7 then 'failed'
                else 'queued' end,
              provider_message_id = s.provider_message_id, changed_at = now(), due_at = null,
-             reason = case s.settled_as when 'accepted' then null else s.settled_as::text end
+             reason = case s.settled_as when 'accepted' then null else coalesce(s.reason, s.settled_as::text) end
            from settled s
            where m.id = s.message_id and m.call_id = s.call_id and m.state = 'unknown' and s.settled_as <> 'kept'
            returning m.id, m.state, m.chunk_id, s.campaign_id
@@ -124,6 +190,7 @@ export function createUnknowns(
           settlements.map((one) => one.providerMessageId),
           slot,
           attemptsMax,
+          settlements.map((one) => one.reason),
         ],
       );
       return rows;
@@ -141,6 +208,7 @@ type DueRow = {
   recipient: PhoneNumber;
   opened_at: Date;
   closed_ago_ms: number;
+  opened_ago_ms: number;
   look_ups: number;
   attempts: number;
 };

@@ -22,6 +22,7 @@ const facts: ProviderFacts = {
   segmentsMax: 2,
   takesSender: false,
   hasReports: false,
+  reportProofs: [],
   unknownSettledBy: "class",
   sources: [
     "https://www.apimobiledigital.com/oauth2-api-docs.html",
@@ -60,10 +61,12 @@ export const mobileDigital: Provider = {
     if (token === null) throw new Error(`Account ${account.name} has no token.`);
     return bearer(token.reveal());
   },
+  textFault: () => null,
   mayShareRequest: () => false,
   buildRequest,
   readResponse,
   lookUp: null,
+  reports: null,
 };
 
 function buildTokenRequest(account: Account): HttpRequest {

@@ -3,9 +3,8 @@
 
 import type { Account, ProviderName } from "../domain/account.ts";
 import type { Batch, BatchForm, OutgoingMessage } from "../domain/batch.ts";
-import type { CallId } from "../domain/message.ts";
 import type { AccountTrouble, Outcome } from "../domain/outcome.ts";
-import type { PhoneNumber } from "../domain/phone-number.ts";
+import type { InboundReading, ReportReading } from "../domain/report.ts";
 import type { Sensitive } from "../domain/sensitive.ts";
 
 export type { Batch, BatchForm, OutgoingMessage };
@@ -15,8 +14,13 @@ export type Provider = {
   readonly facts: ProviderFacts;
   /** How to get an OAuth2 token; null where the account logs in with a fixed key. */
   readonly buildTokenRequest: (account: Account) => HttpRequest | null;
-  /** The `Authorization` header of an API call; `token` is null where buildTokenRequest gave null. */
-  readonly authorization: (account: Account, token: Sensitive<string> | null) => Sensitive<string>;
+  /**
+   * The `Authorization` header of an API call; `token` is null where buildTokenRequest gave null. Null: the call has
+   * no such header, because its login stands in another one.
+   */
+  readonly authorization: (account: Account, token: Sensitive<string> | null) => Sensitive<string> | null;
+  /** What the provider would do to this text that its writer did not mean; null: nothing. */
+  readonly textFault: (text: string) => string | null;
   /** False: this message must travel in a request of its own (its text does not fit the batch form). */
   readonly mayShareRequest: (message: OutgoingMessage, batch: BatchForm) => boolean;
   readonly buildRequest: (batch: Batch, account: Account) => HttpRequest;
@@ -24,6 +28,8 @@ export type Provider = {
   readonly readResponse: (response: HttpResponse, batch: Batch) => Reading;
   /** Null: the provider cannot be asked what became of a call. */
   readonly lookUp: LookUp | null;
+  /** What the provider sends to us; null: nothing that anybody has described. */
+  readonly reports: ReportReader | null;
 };
 
 export type ProviderFacts = {
@@ -35,8 +41,11 @@ export type ProviderFacts = {
   /** Longest text in segments that the provider takes; longer ones are refused at intake. */
   readonly segmentsMax: number;
   readonly takesSender: boolean;
+  /** False: a message is at its end when the provider has accepted it. */
   readonly hasReports: boolean;
-  /** One line for people: what an `unknown` can be settled by. */
+  /** Proofs of a report's sender that the provider can give beside the secret in the path. */
+  readonly reportProofs: readonly ReportProof[];
+  /** What an `unknown` can be settled by. */
   readonly unknownSettledBy: "look-up" | "idempotent-resend" | "class";
   /** Vendor pages these facts were read from. */
   readonly sources: readonly string[];
@@ -63,19 +72,53 @@ export type Reading = {
 };
 
 export type LookUp = {
+  /**
+   * True: to ask is to send the same call again under the same id, which the provider carries out once. The
+   * ledger grants that like an attempt, and only for all messages of the call together.
+   */
+  readonly sendsAgain: boolean;
+  /** Messages of one call in one question. */
+  readonly messagesMax: number;
+  /** Asked later than this after the attempt, the provider no longer knows, and its answer proves nothing. */
+  readonly windowMs: number;
   readonly buildRequest: (question: LookUpQuestion, account: Account) => HttpRequest;
   readonly readResponse: (response: HttpResponse, question: LookUpQuestion) => LookUpAnswer;
 };
 
-export type LookUpQuestion = {
-  readonly callId: CallId;
+/** The messages of a call whose end is not known; with `sendsAgain` all that the call had, as it had them. */
+export type LookUpQuestion = Batch & {
   /** When the attempt was opened. */
   readonly openedAt: Date;
-  readonly recipients: readonly PhoneNumber[];
 };
 
+export type Finding =
+  | { readonly kind: "accepted"; readonly providerMessageId: string | null }
+  | { readonly kind: "rejected"; readonly reason: string }
+  /** The provider was asked in full and does not have it. */
+  | { readonly kind: "absent" }
+  /** Of this one it did not say; the others are answered. */
+  | { readonly kind: "undecided" };
+
 export type LookUpAnswer =
-  /** One entry per recipient of the question, in its order: the provider's id, or null where it has none of it. */
-  | { readonly kind: "answered"; readonly providerMessageIds: readonly (string | null)[] }
+  /** One finding per message of the question, in its order. */
+  | { readonly kind: "answered"; readonly findings: readonly Finding[] }
   /** The provider could not say; ask again later. */
   | { readonly kind: "no-answer"; readonly reason: string; readonly trouble: AccountTrouble | null };
+
+export type ReportProof = "hmac" | "basic" | "oauth2";
+
+/** Pure like the rest: bytes that came to a door -> what they say. Never throws, whatever they hold. */
+export type ReportReader = {
+  /** Null: the body holds no delivery reports of this provider. */
+  readonly readReports: (body: string) => ReportReading | null;
+  /** Null: the body holds no inbound SMS and no opt-outs of this provider. */
+  readonly readInbound: (body: string) => InboundReading | null;
+  /** Checks the provider's own signature over the raw body, in constant time; null: it signs nothing. */
+  readonly isSigned: ((request: SignedRequest, secret: Sensitive<string>, nowMs: number) => boolean) | null;
+};
+
+export type SignedRequest = {
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly rawBody: Buffer;
+};

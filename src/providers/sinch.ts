@@ -38,6 +38,7 @@ const facts: ProviderFacts = {
   segmentsMax: 10,
   takesSender: true,
   hasReports: true,
+  reportProofs: ["hmac", "basic", "oauth2"],
   unknownSettledBy: "look-up",
   sources: [
     "https://developers.sinch.com/docs/sms/api-reference",
@@ -93,10 +94,12 @@ export const sinch: Provider = {
   facts,
   buildTokenRequest,
   authorization: (account, token) => bearer(token?.reveal() ?? revealCredential(account, "apiToken")),
+  textFault: () => null,
   mayShareRequest,
   buildRequest,
   readResponse,
-  lookUp: { buildRequest: buildLookUp, readResponse: readLookUp },
+  lookUp: { sendsAgain: false, messagesMax: 1_000, buildRequest: buildLookUp, readResponse: readLookUp },
+  reports: null,
 };
 
 function buildTokenRequest(account: Account): HttpRequest | null {
@@ -177,7 +180,10 @@ function readLookUp(response: HttpResponse, question: LookUpQuestion): LookUpAns
   }
   return {
     kind: "answered",
-    providerMessageIds: question.recipients.map((recipient) => found.get(digitsOf(recipient)) ?? null),
+    findings: question.messages.map(({ to }) => {
+      const providerMessageId = found.get(digitsOf(to));
+      return providerMessageId === undefined ? { kind: "absent" } : { kind: "accepted", providerMessageId };
+    }),
   };
 }
 

@@ -23,6 +23,8 @@ import { noAnswer, readAll, readUnknown } from "./reading.ts";
 
 const DEADLINE_MS = 30_000;
 const RESPONSE_BYTES_MAX = 1_048_576;
+/** What a provider may say of one message, beside what it repeats of the request. */
+const RESPONSE_BYTES_PER_MESSAGE_MAX = 2_048;
 /** A reply may repeat the request, and JSON may write one byte of it as six (`\u003d`). */
 const ECHO_GROWTH_MAX = 6;
 const noOutcome: Outcome = { kind: "unknown", reason: "no-outcome" };
@@ -48,9 +50,10 @@ export function createTransport(options: {
 }): Transport {
   const { http, providers = registry, deadlineMs: deadlineMsDefault = DEADLINE_MS } = options;
 
-  function call(request: HttpCall, deadlineMs: number): Promise<HttpResult> {
+  function call(request: HttpCall, messages: number, deadlineMs: number): Promise<HttpResult> {
     const requestBytes = request.body === null ? 0 : Buffer.byteLength(request.body);
-    const responseBytesMax = RESPONSE_BYTES_MAX + ECHO_GROWTH_MAX * requestBytes;
+    const responseBytesMax =
+      RESPONSE_BYTES_MAX + ECHO_GROWTH_MAX * requestBytes + RESPONSE_BYTES_PER_MESSAGE_MAX * messages;
     return http.send(request, { deadlineMs, responseBytesMax });
   }
 
@@ -59,7 +62,7 @@ export function createTransport(options: {
       const provider = providers[account.provider];
       const request = attempt(() => reveal(provider.buildRequest(batch, account), provider, account, token));
       if (request === null) return readAll(batch, later("unbuildable-request"));
-      const result = await call(request, deadlineMs);
+      const result = await call(request, batch.messages.length, deadlineMs);
       if (result.kind === "failed") {
         if (result.mayHaveLeft) return readUnknown(batch, result.reason);
         const trouble: AccountTrouble = { kind: "failing", reason: result.reason };
@@ -79,12 +82,12 @@ export function createTransport(options: {
       if (lookUp === null) return noAnswer("no-look-up");
       const request = attempt(() => reveal(lookUp.buildRequest(question, account), provider, account, token));
       if (request === null) return noAnswer("unbuildable-request");
-      const result = await call(request, deadlineMsDefault);
+      const result = await call(request, question.messages.length, deadlineMsDefault);
       if (result.kind === "failed") return noAnswer(result.reason);
       const answer = attempt(() => lookUp.readResponse(result, question));
       if (answer === null) return noAnswer("unreadable");
       if (answer.kind === "no-answer") return { ...answer, trouble: withHint(answer.trouble, result) };
-      const isWhole = answer.providerMessageIds.length === question.recipients.length;
+      const isWhole = answer.findings.length === question.messages.length;
       return isWhole ? answer : noAnswer("unreadable");
     },
   };
@@ -109,7 +112,8 @@ function reveal(
   for (const [name, value] of Object.entries(request.headers)) {
     headers[name] = value instanceof Sensitive ? value.reveal() : value;
   }
-  headers.authorization = provider.authorization(account, token).reveal();
+  const authorization = provider.authorization(account, token);
+  if (authorization !== null) headers.authorization = authorization.reveal();
   return { method: request.method, url: request.url, headers, body: request.body?.reveal() ?? null };
 }
 

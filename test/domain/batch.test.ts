@@ -2,11 +2,15 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { composeMessage, cutRequests, type OutgoingMessage } from "../../src/domain/batch.ts";
+import {
+  composeMessages,
+  cutRequests,
+  type OutgoingMessage,
+  type StoredMessage,
+} from "../../src/domain/batch.ts";
 import type { MessageId } from "../../src/domain/message.ts";
 import type { PhoneNumber } from "../../src/domain/phone-number.ts";
 import { sensitive } from "../../src/domain/sensitive.ts";
-import { parseTemplate } from "../../src/domain/template.ts";
 
 function messages(
   count: number,
@@ -124,29 +128,33 @@ describe("cutRequests", () => {
   });
 });
 
-describe("composeMessage", () => {
+describe("composeMessages", () => {
   const [outgoing] = messages(1);
   if (outgoing === undefined) throw new Error("One was asked for.");
-  const reading = parseTemplate("Hi {{name}}");
-  if (!reading.ok) throw new Error(reading.reason);
+  const compose = (message: StoredMessage, template: string | null) => {
+    const { form, messages: composed } = composeMessages(
+      { sender: null, template, messages: [message] },
+      "Own",
+    );
+    expect(form.from).toBe("Own");
+    return composed[0];
+  };
 
   it("a single message has its own text, whatever the template", () => {
     const stored = { ...outgoing, text: sensitive("Own") };
-    expect(composeMessage(stored, null).text.reveal()).toBe("Own");
-    expect(composeMessage(stored, reading.template).text.reveal()).toBe("Own");
+    expect(compose(stored, null)?.text.reveal()).toBe("Own");
+    expect(compose(stored, "Hi {{name}}")?.text.reveal()).toBe("Own");
   });
 
   it("a recipient has the template with his values, and stays sensitive", () => {
-    const composed = composeMessage(
-      { ...outgoing, text: null, values: [sensitive("Ada")] },
-      reading.template,
-    );
-    expect(composed.text.reveal()).toBe("Hi Ada");
+    const composed = compose({ ...outgoing, text: null, values: [sensitive("Ada")] }, "Hi {{name}}");
+    expect(composed?.text.reveal()).toBe("Hi Ada");
     expect(JSON.stringify(composed)).not.toContain("Ada");
   });
 
   it("neither of both is a broken ledger, told without the number", () => {
-    const compose = () => composeMessage({ ...outgoing, text: null }, null);
-    expect(compose).toThrow("Message message-0 has neither a text nor a template.");
+    expect(() => compose({ ...outgoing, text: null }, null)).toThrow(
+      "Message message-0 has neither a text nor a template.",
+    );
   });
 });

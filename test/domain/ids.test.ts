@@ -2,7 +2,9 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { ChunkId } from "../../src/domain/campaign.ts";
 import {
+  chunkOf,
   createCallId,
   createCampaignId,
   createMessageId,
@@ -21,7 +23,6 @@ const timeOf = (id: string) => Number.parseInt(id.replaceAll("-", "").slice(0, 1
 describe.each([
   ["createCampaignId", createCampaignId],
   ["createMessageId", createMessageId],
-  ["createCallId", createCallId],
 ])("%s", (_name, create) => {
   it("makes UUIDs of version 7 that begin with their time, at any time", () => {
     fc.assert(
@@ -39,6 +40,24 @@ describe.each([
     expect(new Set(ids).size).toBe(ids.length);
     expect(create(NOW) < create(NOW + 1)).toBe(true);
     expect(create(2 ** 40 - 1) < create(2 ** 40)).toBe(true);
+  });
+});
+
+describe("createCallId", () => {
+  it("makes UUIDs in the form of version 4 that name their chunk, whatever its number", () => {
+    fc.assert(
+      fc.property(fc.bigInt({ min: 1n, max: 2n ** 48n - 1n }), (number) => {
+        const chunk = String(number) as ChunkId;
+        const id = createCallId(chunk);
+        expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+        expect(chunkOf(id)).toBe(chunk);
+      }),
+    );
+  });
+
+  it("never makes one twice", () => {
+    const ids = Array.from({ length: 10_000 }, () => createCallId("7" as ChunkId));
+    expect(new Set(ids).size).toBe(ids.length);
   });
 });
 

@@ -1,14 +1,22 @@
 // The first route that matches wins.
 
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
+import { createMessageId } from "../../src/domain/ids.ts";
 import type { MessageClass } from "../../src/domain/message.ts";
 import type { PhoneNumber } from "../../src/domain/phone-number.ts";
-import { accountsFor, type Route } from "../../src/domain/route.ts";
+import {
+  type AccountPause,
+  accountsFor,
+  chooseAccount,
+  nextAccount,
+  orderAccounts,
+  type Route,
+} from "../../src/domain/route.ts";
 
 const route = (accounts: string, { prefixes = [], class: only = null }: Partial<Route> = {}): Route => ({
   class: only,
   prefixes,
-  accounts: accounts.split(" "),
+  accounts: accounts.split(" ").map((name) => ({ name, weight: null })),
 });
 const swedish = ["+46"];
 
@@ -63,5 +71,67 @@ it.each<[what: string, routes: Route[], to: string, messageClass: MessageClass, 
   ],
 ])("%s", (_what, routes, to, messageClass, expected) => {
   const found = accountsFor(routes, { class: messageClass, to: to as PhoneNumber });
-  expect(found.join(" ")).toBe(expected);
+  expect(found.map(({ name }) => name).join(" ")).toBe(expected);
+});
+
+describe("the order of a route's accounts", () => {
+  const ids = Array.from({ length: 4_000 }, () => createMessageId(Date.now()));
+  const firsts = (accounts: Route["accounts"]) => {
+    const counts: Record<string, number> = {};
+    for (const id of ids) {
+      const [first = ""] = orderAccounts(accounts, id);
+      counts[first] = (counts[first] ?? 0) + 1;
+    }
+    return counts;
+  };
+
+  it("is the configured one without weights", () => {
+    const accounts = ["b", "a"].map((name) => ({ name, weight: null }));
+    expect(firsts(accounts)).toEqual({ b: ids.length });
+  });
+
+  it("shares messages by weight, the same one always to the same account, and leaves the rest standing by", () => {
+    const accounts = [
+      { name: "spare", weight: null },
+      { name: "big", weight: 3 },
+      { name: "small", weight: 1 },
+    ];
+    const { big = 0, small = 0, spare = 0 } = firsts(accounts);
+    expect(spare).toBe(0);
+    expect(big + small).toBe(ids.length);
+    expect(big / ids.length).toBeGreaterThan(0.65);
+    expect(big / ids.length).toBeLessThan(0.85);
+    for (const id of ids.slice(0, 100)) {
+      const order = orderAccounts(accounts, id);
+      expect(orderAccounts(accounts, id)).toEqual(order);
+      expect(order.toSorted()).toEqual(["big", "small", "spare"]);
+    }
+  });
+});
+
+describe("the account that sends now", () => {
+  const up = (name: string): AccountPause => ({ name, pausedMs: 0, reason: null });
+  const down = (name: string): AccountPause => ({ name, pausedMs: 60_000, reason: "connect-refused" });
+  const throttled = (name: string, pausedMs: number): AccountPause => ({
+    name,
+    pausedMs,
+    reason: "throttled",
+  });
+
+  it.each<[what: string, accounts: AccountPause[], chosen: string, next: string | null]>([
+    ["stays while it works", [up("a"), up("b")], "a", "b"],
+    ["is the first by preference that works", [down("a"), down("b"), up("c"), up("d")], "c", "c"],
+    ["keeps its messages when none works", [down("a"), down("b")], "a", null],
+    ["keeps them through a short throttling", [throttled("a", 20_000), up("b")], "a", "b"],
+    ["gives them away in a long one", [throttled("a", 40_000), up("b")], "b", "b"],
+    ["has nobody to give them to when it is alone", [down("a")], "a", null],
+  ])("%s", (_what, accounts, chosen, next) => {
+    expect(chooseAccount("a", accounts)).toBe(chosen);
+    expect(nextAccount("a", accounts)).toBe(next);
+  });
+
+  it("comes after the one that failed, around the end", () => {
+    expect(nextAccount("b", [up("a"), up("b"), up("c")])).toBe("c");
+    expect(nextAccount("c", [up("a"), up("b"), up("c")])).toBe("a");
+  });
 });

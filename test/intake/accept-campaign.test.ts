@@ -10,9 +10,9 @@ import {
   acceptCampaign,
   type CampaignDraft,
   type IntakeParts,
-  type IntakeRules,
   ROW_ERRORS_KEPT,
 } from "../../src/intake/accept-campaign.ts";
+import type { IntakeRules } from "../../src/intake/choose-accounts.ts";
 import { readCsv } from "../../src/intake/csv.ts";
 import { findPhoneColumn } from "../../src/intake/phone-column.ts";
 import { DEMO_COUNTRY, DEMO_TEMPLATE } from "../../src/simulator/demo-recipients.ts";
@@ -22,12 +22,15 @@ import { audit, type LedgerBench, openLedgerBench } from "../support/ledger.ts";
 const example = join(import.meta.dirname, "../../examples/recipients.csv");
 const rules: IntakeRules = {
   routes: [
-    { class: null, prefixes: ["+61"], accounts: ["mobile"] },
-    { class: null, prefixes: ["+4", "+1", "+3"], accounts: ["main"] },
+    { class: null, prefixes: ["+61"], accounts: [{ name: "mobile", weight: null }] },
+    { class: null, prefixes: ["+4", "+1", "+3"], accounts: [{ name: "main", weight: null }] },
   ],
   accounts: new Map([
-    ["main", { account: accountOf("sinch", { name: "main" }), segmentsMax: 10 }],
-    ["mobile", { account: accountOf("mobile-digital", { name: "mobile" }), segmentsMax: 2 }],
+    ["main", { account: accountOf("sinch", { name: "main" }), segmentsMax: 10, textFault: () => null }],
+    [
+      "mobile",
+      { account: accountOf("mobile-digital", { name: "mobile" }), segmentsMax: 2, textFault: () => null },
+    ],
   ]),
 };
 const draft: CampaignDraft = {

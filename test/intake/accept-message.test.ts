@@ -2,19 +2,22 @@
 
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { VolleyError } from "../../src/domain/errors.ts";
-import type { IntakeRules } from "../../src/intake/accept-campaign.ts";
 import { acceptMessage, type MessageDraft } from "../../src/intake/accept-message.ts";
+import type { IntakeRules } from "../../src/intake/choose-accounts.ts";
 import { accountOf } from "../providers/support.ts";
 import { type LedgerBench, openLedgerBench } from "../support/ledger.ts";
 
 const rules: IntakeRules = {
   routes: [
-    { class: null, prefixes: ["+61"], accounts: ["mobile"] },
-    { class: "transactional", prefixes: ["+46"], accounts: ["main"] },
+    { class: null, prefixes: ["+61"], accounts: [{ name: "mobile", weight: null }] },
+    { class: "transactional", prefixes: ["+46"], accounts: [{ name: "main", weight: null }] },
   ],
   accounts: new Map([
-    ["main", { account: accountOf("sinch", { name: "main" }), segmentsMax: 10 }],
-    ["mobile", { account: accountOf("mobile-digital", { name: "mobile" }), segmentsMax: 2 }],
+    ["main", { account: accountOf("sinch", { name: "main" }), segmentsMax: 10, textFault: () => null }],
+    [
+      "mobile",
+      { account: accountOf("mobile-digital", { name: "mobile" }), segmentsMax: 2, textFault: () => null },
+    ],
   ]),
 };
 const draft: MessageDraft = {
@@ -67,8 +70,8 @@ it.each<[what: string, changes: Partial<MessageDraft>, code: string, reason: Reg
     "usage",
     /the number in "to": The number has no country code/,
   ],
-  ["a country without a route", { to: "+81312345678" }, "usage", /no route leads to this number/],
-  ["a class without a route", { class: "marketing" }, "usage", /no route leads to this number/],
+  ["a country without a route", { to: "+81312345678" }, "usage", /No route leads to this number/],
+  ["a class without a route", { class: "marketing" }, "usage", /No route leads to this number/],
   [
     "an account that is none",
     { account: "nope" },

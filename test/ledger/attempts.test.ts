@@ -29,7 +29,7 @@ async function setup(recipients: number) {
   return { campaign, chunk, ids: messages.map((message) => message.id) };
 }
 
-function open(chunk: ClaimedChunk, ids: readonly MessageId[], callId: CallId = createCallId(Date.now())) {
+function open(chunk: ClaimedChunk, ids: readonly MessageId[], callId: CallId = createCallId(chunk.id)) {
   return bench.ledger.attempts.open(
     ids.map((messageId) => ({ messageId, chunkId: chunk.id, lease: chunk.lease, callId, account: "main" })),
   );
@@ -111,7 +111,7 @@ describe("attempts", () => {
 describe("outcomes", () => {
   it("move a message once; the same outcome told twice changes nothing", async () => {
     const { campaign, chunk, ids } = await setup(2);
-    const callId = createCallId(Date.now());
+    const callId = createCallId(chunk.id);
     await open(chunk, ids, callId);
     expect(await record(ids, callId, accepted)).toEqual(["accepted", "accepted"]);
     expect(await record(ids, callId, accepted)).toEqual([null, null]);
@@ -123,7 +123,7 @@ describe("outcomes", () => {
     const { campaign, chunk, ids } = await setup(1);
     const states = [];
     for (let tries = 1; tries <= 4; tries++) {
-      const callId = createCallId(Date.now());
+      const callId = createCallId(chunk.id);
       expect(await open(chunk, ids, callId)).toEqual(["sending"]);
       states.push(...(await record(ids, callId, notSent)));
     }
@@ -135,7 +135,7 @@ describe("outcomes", () => {
   it("by the account's fault use up no try", async () => {
     const { campaign, chunk, ids } = await setup(1);
     for (let times = 1; times <= 6; times++) {
-      const callId = createCallId(Date.now());
+      const callId = createCallId(chunk.id);
       await open(chunk, ids, callId);
       expect(await record(ids, callId, { kind: "later", reason: "throttled", usesTry: false })).toEqual([
         "queued",
@@ -152,7 +152,7 @@ describe("outcomes", () => {
     const { campaign, chunk, ids } = await setup(60);
     const calls = ids.map((id, index) => ({
       id,
-      callId: createCallId(Date.now()),
+      callId: createCallId(chunk.id),
       providerMessageId: `p-${index}`,
     }));
     await Promise.all(calls.map((call) => open(chunk, [call.id], call.callId)));
@@ -185,14 +185,14 @@ describe("a worker that is lost", () => {
 
   it("that wakes up and tells what became of its call settles its own unknown, and nobody else's", async () => {
     const { campaign, chunk, ids } = await setup(3);
-    const callId = createCallId(Date.now());
+    const callId = createCallId(chunk.id);
     await open(chunk, ids, callId);
     await expireLease(chunk.id);
     const next = await claim(bench, chunk.id);
     expect(await record(ids.slice(0, 1), callId, accepted)).toEqual(["accepted"]);
     expect(await record(ids.slice(1, 2), callId, notSent)).toEqual(["queued"]);
     // The second message is sent again by the new owner; the first worker's word counts no more.
-    const again = createCallId(Date.now());
+    const again = createCallId(chunk.id);
     if (next === null) throw new Error("the lease had run out");
     expect(await open(next, ids.slice(1, 2), again)).toEqual(["sending"]);
     expect(await record(ids.slice(1, 2), callId, accepted)).toEqual([null]);
@@ -206,7 +206,7 @@ describe("a worker that is lost", () => {
 describe("unknowns", () => {
   it("come due by the database's clock, once for all who ask", async () => {
     const { chunk, ids } = await setup(5);
-    const callId = createCallId(Date.now());
+    const callId = createCallId(chunk.id);
     await open(chunk, ids, callId);
     await record(ids, callId, unknown, 0);
     const takes = await Promise.all(
@@ -217,7 +217,7 @@ describe("unknowns", () => {
 
   it("that the provider does not have go back to the queue, and their chunk opens again", async () => {
     const { campaign, chunk, ids } = await setup(2);
-    const callId = createCallId(Date.now());
+    const callId = createCallId(chunk.id);
     await open(chunk, ids, callId);
     await record(ids, callId, unknown, 0);
     expect(await bench.ledger.chunks.finish(chunk, 60_000)).toEqual({ state: "done" });
@@ -232,6 +232,7 @@ describe("unknowns", () => {
         ...one,
         as: index === 0 ? "absent" : "accepted",
         providerMessageId: index === 0 ? null : "p-9",
+        reason: null,
       })),
     );
     expect(moved.map((one) => one.state).sort()).toEqual(["accepted", "queued"]);
@@ -243,7 +244,7 @@ describe("unknowns", () => {
 
   it("that nobody can settle leave the campaign finished, with failures", async () => {
     const { campaign, chunk, ids } = await setup(1);
-    const callId = createCallId(Date.now());
+    const callId = createCallId(chunk.id);
     await open(chunk, ids, callId);
     await record(ids, callId, unknown, null);
     await bench.ledger.chunks.finish(chunk, 60_000);
@@ -258,7 +259,7 @@ describe("chunks", () => {
     const rows = await bench.ledger.messages.list({ campaign: campaign.id }, { limit: 10 });
     const again = await bench.ledger.chunks.add({
       campaignId: campaign.id,
-      account: "main",
+      accounts: ["main"],
       class: "marketing",
       sender: null,
       state: "waiting",
@@ -276,7 +277,7 @@ describe("chunks", () => {
 
   it("come back when a retry is due, not before", async () => {
     const { chunk, ids } = await setup(1);
-    const callId = createCallId(Date.now());
+    const callId = createCallId(chunk.id);
     await open(chunk, ids, callId);
     await bench.ledger.attempts.record([
       { messageId: ids[0] as MessageId, callId, outcome: notSent, retryInMs: 60_000, settleInMs: null },

@@ -31,21 +31,42 @@ describe("a circuit", () => {
   it("opens at the fifth failure in a row, for this account alone", async () => {
     const { circuits, pauses, fail } = setup();
     await fail(4);
-    expect(circuits.isClosed(main)).toBe(true);
+    expect(pauses).toEqual([]);
     await fail(1);
-    expect(circuits.isClosed(main)).toBe(false);
-    expect(circuits.isClosed(other)).toBe(true);
+    expect(circuits.isSuspect(main)).toBe(true);
+    expect(circuits.isSuspect(other)).toBe(false);
     expect(pauses).toEqual([["main", 1_000, "http-500"]]);
   });
 
-  it("counts anew after each success", async () => {
+  it("is suspect from the second bad call in a row on, and blames nobody else until then", async () => {
+    const { circuits, fail } = setup();
+    await fail(1);
+    expect(circuits.isSuspect(main)).toBe(false);
+    await fail(1);
+    expect(circuits.isSuspect(main)).toBe(true);
+    await circuits.succeeded(main, 10);
+    expect(circuits.isSuspect(main)).toBe(false);
+  });
+
+  it("stays closed when fewer than half of the calls fail, and opens when half of the last twenty do", async () => {
     const { circuits, pauses, fail } = setup();
-    for (let round = 0; round < 5; round += 1) {
-      await fail(4);
-      circuits.succeeded(main);
+    for (let round = 0; round < 20; round += 1) {
+      await fail(1);
+      await circuits.succeeded(main, 10);
+      await circuits.succeeded(main, 10);
     }
     expect(pauses).toEqual([]);
-    expect(circuits.isClosed(main)).toBe(true);
+    for (let round = 0; round < 20 && pauses.length === 0; round += 1) {
+      await fail(1);
+      if (pauses.length === 0) await circuits.succeeded(main, 10);
+    }
+    expect(pauses).toEqual([["main", 1_000, "http-500"]]);
+  });
+
+  it("takes a call that crawled for a bad one, though it was answered", async () => {
+    const { circuits, pauses } = setup();
+    for (let count = 0; count < 5; count += 1) await circuits.succeeded(main, 10_000);
+    expect(pauses).toEqual([["main", 1_000, "slow"]]);
   });
 
   it("does not count calls that were in flight when it opened", async () => {
@@ -68,8 +89,8 @@ describe("a circuit", () => {
     const { circuits, pauses, fail } = setup();
     await fail(5);
     vi.advanceTimersByTime(1_000);
-    circuits.succeeded(main);
-    expect(circuits.isClosed(main)).toBe(true);
+    await circuits.succeeded(main, 10);
+    expect(circuits.isSuspect(main)).toBe(false);
     await fail(4);
     expect(pauses).toHaveLength(1);
     await fail(1);

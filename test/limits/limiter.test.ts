@@ -204,6 +204,7 @@ function buildAccount(name: string, limits: Partial<AccountLimits>): Account {
     baseUrl: null,
     tokenUrl: null,
     from: null,
+    reports: null,
     limits: { requestsPerSecond: 100, segmentsPerSecond: null, inFlight: 50, ...limits },
     unknown: { lookUpAfterSeconds: [], resendTransactionalAfterSeconds: 300 },
   };

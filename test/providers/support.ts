@@ -1,17 +1,19 @@
 // Accounts, messages and batches for the provider tests.
 
-import type { Account, ProviderName } from "../../src/domain/account.ts";
+import type { Account, ProviderName, ReportAccess } from "../../src/domain/account.ts";
 import type { Batch, OutgoingMessage } from "../../src/domain/batch.ts";
 import type { CallId, MessageId } from "../../src/domain/message.ts";
 import type { PhoneNumber } from "../../src/domain/phone-number.ts";
 import { sensitive } from "../../src/domain/sensitive.ts";
 import { parseTemplate, renderTemplate, type Template } from "../../src/domain/template.ts";
-import type { HttpResponse } from "../../src/providers/provider.ts";
+import type { HttpResponse, LookUpQuestion } from "../../src/providers/provider.ts";
 
-export const callId = "018f0000-0000-7000-8000-000000000001" as CallId;
+export const callId = "00000000-0007-4000-8000-000000000001" as CallId;
 
 const credentials = {
   sinch: { projectId: "project-1", keyId: "key-1", keySecret: "s3cret~." },
+  infobip: { clientId: "client-1", clientSecret: "s3cret~." },
+  smscx: { applicationId: "application-1", applicationSecret: "s3cret~." },
   "mobile-digital": { clientId: "client-1", clientSecret: "s3cret~." },
 } as const;
 
@@ -27,12 +29,29 @@ export function accountOf(
     credentials: Object.fromEntries(entries.map(([name, value]) => [name, sensitive(value)])),
     credentialSources: Object.fromEntries(entries.map(([name]) => [name, `TEST_${name.toUpperCase()}`])),
     region: null,
-    baseUrl: null,
+    // These two have no host that all customers share.
+    baseUrl:
+      provider === "infobip" || provider === "mobile-digital" ? `https://${provider}.example` : null,
     tokenUrl: null,
     from: null,
+    reports: null,
     limits: { requestsPerSecond: 10, segmentsPerSecond: null, inFlight: 10 },
     unknown: { lookUpAfterSeconds: [30], resendTransactionalAfterSeconds: 300 },
     ...rest,
+  };
+}
+
+/** The account with reports asked for, and the URL that its requests then hold. */
+export const reportUrl = "https://sms.example.org/reports/main/secret-of-the-path-1";
+
+export function reportAccess(overrides: Partial<ReportAccess> = {}): ReportAccess {
+  return {
+    secret: sensitive("secret-of-the-path-1"),
+    url: sensitive(reportUrl),
+    hmacSecret: null,
+    basic: null,
+    oauth2: null,
+    ...overrides,
   };
 }
 
@@ -42,7 +61,7 @@ export function numberAt(index: number): PhoneNumber {
 
 export function messageOf(index: number, text: string, values: readonly string[] = []): OutgoingMessage {
   return {
-    id: `message-${index}` as MessageId,
+    id: `018f0000-0000-7000-9000-${String(index).padStart(12, "0")}` as MessageId,
     to: numberAt(index),
     text: sensitive(text),
     values: values.map((value) => sensitive(value)),
@@ -71,4 +90,8 @@ export function templateBatch(source: string, rows: readonly (readonly string[])
 
 export function reply(status: number, body: unknown, headers: Record<string, string> = {}): HttpResponse {
   return { status, headers, body: typeof body === "string" ? body : JSON.stringify(body) };
+}
+
+export function questionOf(batch: Batch, openedAt = new Date("2026-11-22T12:00:00Z")): LookUpQuestion {
+  return { ...batch, openedAt };
 }

@@ -66,8 +66,8 @@ export async function addCampaign(
   {
     recipients,
     messageClass = "marketing",
-    account = "main",
-  }: { recipients: number; messageClass?: MessageClass; account?: string },
+    accounts = ["main"],
+  }: { recipients: number; messageClass?: MessageClass; accounts?: readonly string[] },
 ): Promise<{ id: CampaignId; chunkId: ChunkId }> {
   const id = createCampaignId(Date.now());
   await ledger.campaigns.createDraft({
@@ -79,7 +79,7 @@ export async function addCampaign(
   });
   const { id: chunkId, accepted } = await ledger.chunks.add({
     campaignId: id,
-    account,
+    accounts,
     class: messageClass,
     sender: null,
     state: "waiting",
@@ -93,7 +93,11 @@ export async function addCampaign(
     })),
   });
   if (chunkId === null) throw new Error("the chunk kept nobody");
-  await ledger.campaigns.start(id, { total: accepted, duplicates: 0, suppressed: 0, invalid: 0 }, [account]);
+  await ledger.campaigns.start(
+    id,
+    { total: accepted, duplicates: 0, suppressed: 0, invalid: 0 },
+    accounts.slice(0, 1),
+  );
   await ledger.chunks.release(id, 16);
   return { id, chunkId };
 }

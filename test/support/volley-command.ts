@@ -137,13 +137,14 @@ export function accountAt(
   const baseUrl = `${url}/${provider}`;
   const credentials = {
     sinch: { projectId: "demo-project", keyId: "demo-id", keySecret: secret },
+    infobip: { clientId: "demo-id", clientSecret: secret },
+    smscx: { applicationId: "demo-id", applicationSecret: secret },
     "mobile-digital": { clientId: "demo-id", clientSecret: secret },
   }[provider];
   return {
     name: provider,
     provider,
     baseUrl,
-    tokenUrl: `${baseUrl}/oauth2/token`,
     credentials,
     limits: { requestsPerSecond: 1000, inFlight: 20 },
     ...overrides,

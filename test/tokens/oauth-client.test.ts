@@ -45,6 +45,7 @@ async function ask(
     baseUrl: url,
     tokenUrl: null,
     from: null,
+    reports: null,
     limits: { requestsPerSecond: 1, segmentsPerSecond: null, inFlight: 1 },
     unknown: { lookUpAfterSeconds: [], resendTransactionalAfterSeconds: 300 },
   };

@@ -55,6 +55,7 @@ describe.each(testEngines)("the shared token on $name", ({ open }) => {
       baseUrl: server.url,
       tokenUrl: null,
       from: null,
+      reports: null,
       limits: { requestsPerSecond: 1, segmentsPerSecond: null, inFlight: 1 },
       unknown: { lookUpAfterSeconds: [], resendTransactionalAfterSeconds: 300 },
     };

@@ -1,0 +1,32 @@
+// An event: something that happened and that customers may want to hear of. It leaves through their webhooks.
+//
+// An event keeps its one id over all its deliveries, replays included, so that a customer can tell a second
+// delivery from a second event.
+
+export const eventTypes = [
+  "message.accepted",
+  "message.delivered",
+  "message.undelivered",
+  "message.rejected",
+  "message.failed",
+  "message.unknown",
+  "message.suppressed",
+  "message.expired",
+  "campaign.started",
+  "campaign.completed",
+  "recipient.opted_out",
+  "inbound.received",
+  "account.degraded",
+  "account.recovered",
+] as const;
+export type EventType = (typeof eventTypes)[number];
+
+export type EventId = string & { readonly brand: "EventId" };
+
+/** What a webhook's body holds, as JSON. */
+export type EventBody = {
+  readonly type: EventType;
+  /** When it happened, not when it is delivered: ISO 8601, UTC. */
+  readonly timestamp: string;
+  readonly data: Readonly<Record<string, unknown>>;
+};
