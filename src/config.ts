@@ -8,7 +8,13 @@ import { dirname, resolve } from "node:path";
 import { issueText, toFaults } from "./config/fault-text.ts";
 import { type FileForm, fileForm, isAccountName } from "./config/form.ts";
 import { type Environment, type Fault, readTree } from "./config/tree.ts";
-import type { Account, ReportAccess, UnknownPolicy } from "./domain/account.ts";
+import {
+  type Account,
+  type ProviderName,
+  providerNames,
+  type ReportAccess,
+  type UnknownPolicy,
+} from "./domain/account.ts";
 import { VolleyError } from "./domain/errors.ts";
 import type { Route } from "./domain/route.ts";
 import { type Sensitive, sensitive } from "./domain/sensitive.ts";
@@ -140,7 +146,7 @@ function toReports(
   publicUrl: string | undefined,
 ): ReportAccess | null {
   if (reports === undefined) return null;
-  const { secret, hmacSecret, basic, oauth2 } = reports;
+  const { secret, hmacSecret, basic, oauth2, overdueAfterSeconds } = reports;
   return {
     secret: sensitive(secret),
     url: sensitive(`${trimSlash(publicUrl)}/reports/${name}/${secret}`),
@@ -150,6 +156,7 @@ function toReports(
       oauth2 === undefined
         ? null
         : { clientId: oauth2.clientId, clientSecret: sensitive(oauth2.clientSecret) },
+    overdueAfterMs: overdueAfterSeconds * 1000,
   };
 }
 
@@ -179,6 +186,16 @@ function crossCheck(tree: unknown): Fault[] {
       faults.push({ path: `routes[${index}].accounts[${at}]`, message: `no account is named "${wanted}"` });
     });
   });
+  listAt(tree, "accounts").forEach((account, index) => {
+    if (!isJsonObject(account) || !isJsonObject(account.reports) || !isProviderName(account.provider)) return;
+    const { reportProofs } = providers[account.provider].facts;
+    const named = { hmacSecret: "hmac", basic: "basic", oauth2: "oauth2" } as const;
+    for (const [setting, proof] of Object.entries(named)) {
+      if (account.reports[setting] === undefined || reportProofs.includes(proof)) continue;
+      const message = `${account.provider} does not prove its reports in this way; remove it`;
+      faults.push({ path: `accounts[${index}].reports.${setting}`, message });
+    }
+  });
   const isPublic = isJsonObject(tree) && isJsonObject(tree.server) && tree.server.publicUrl !== undefined;
   listAt(tree, "accounts").forEach((account, index) => {
     if (isPublic || !isJsonObject(account) || account.reports === undefined) return;
@@ -186,6 +203,10 @@ function crossCheck(tree: unknown): Fault[] {
     faults.push({ path: `accounts[${index}].reports`, message });
   });
   return faults;
+}
+
+function isProviderName(value: unknown): value is ProviderName {
+  return providerNames.some((name) => name === value);
 }
 
 function listAt(tree: unknown, name: string): readonly unknown[] {

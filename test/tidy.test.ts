@@ -13,7 +13,7 @@ const sources = files.filter((file) => !file.startsWith("test/"));
 const ENTRIES = ["src/cli.ts", "src/cli/", "src/parts.ts", "jobs/worker.ts"];
 
 type Rule = { readonly values: readonly string[]; readonly types: readonly string[] };
-const parts = ["tokens", "limits", "providers", "queue", "ledger"];
+const parts = ["tokens", "limits", "providers", "queue", "ledger", "webhooks"];
 const anyPart = [...parts, "engine", "intake", "http"];
 const partRule: Rule = { values: ["domain", "platform"], types: ["engine"] };
 
@@ -26,6 +26,7 @@ const rules: Readonly<Record<string, Rule>> = {
   providers: partRule,
   queue: partRule,
   ledger: partRule,
+  webhooks: partRule,
   engine: { values: ["domain", "platform"], types: [] },
   simulator: { values: ["domain"], types: [] },
   intake: { values: ["domain", "platform"], types: ["ledger", "queue"] },
@@ -118,7 +119,7 @@ describe("files", () => {
 
 describe("secrets", () => {
   // Where a value must leave the program: to a provider, into the database, into a connection.
-  const openers = ["domain", "providers", "tokens", "ledger", "platform", "engine", "parts"];
+  const openers = ["domain", "providers", "tokens", "ledger", "webhooks", "platform", "engine", "parts"];
 
   it("are opened only where they leave the program", () => {
     for (const file of sources) {

@@ -27,6 +27,10 @@ export async function simulate({ port, rate, latency, fault }: SimulateOptions):
 accounts:
   - { name: sinch, provider: sinch, baseUrl: "${simulator.baseUrl("sinch")}",
       credentials: { projectId: demo-project, keyId: demo-id, keySecret: demo-secret } }
+  - { name: infobip, provider: infobip, baseUrl: "${simulator.baseUrl("infobip")}",
+      credentials: { clientId: demo-id, clientSecret: demo-secret } }
+  - { name: smscx, provider: smscx, baseUrl: "${simulator.baseUrl("smscx")}",
+      credentials: { applicationId: demo-id, applicationSecret: demo-secret } }
   - { name: mobile, provider: mobile-digital, baseUrl: "${simulator.baseUrl("mobile-digital")}",
       credentials: { clientId: demo-id, clientSecret: demo-secret } }
 

@@ -76,8 +76,18 @@ const accountCommon = {
         .string()
         .regex(/^[\w-]{16,128}$/, "must be 16 to 128 letters, digits, - and _ (openssl rand -hex 24)"),
       hmacSecret: secret.optional(),
-      basic: z.strictObject({ user: secret, password: secret }).optional(),
+      basic: z
+        .strictObject({
+          user: secret.regex(/^[^:]*$/, "must not hold a colon, which ends it in HTTP Basic"),
+          password: secret,
+        })
+        .optional(),
       oauth2: z.strictObject({ clientId: secret, clientSecret: secret }).optional(),
+      overdueAfterSeconds: seconds(604_800).default(86_400),
+    })
+    // Both would stand in the one Authorization header that a request has.
+    .refine(({ basic, oauth2 }) => basic === undefined || oauth2 === undefined, {
+      error: "holds both basic and oauth2; a provider sends one of them",
     })
     .optional(),
   unknown: unknownForm.optional(),
@@ -192,7 +202,8 @@ export const fileForm = z.strictObject({
     .strictObject({
       host: z.string().min(1).default("127.0.0.1"),
       port: number(z.number().int().min(0).max(65_535)).default(8080),
-      publicUrl: webUrl.optional(),
+      // The whole address of a report door may have 2048 characters, by what Sinch takes.
+      publicUrl: webUrl.max(1024).optional(),
     })
     .prefault({}),
   encryptionKey: z

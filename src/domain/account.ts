@@ -37,6 +37,8 @@ export type ReportAccess = {
   readonly basic: Sensitive<string> | null;
   /** Credentials with which the provider gets a token from us first. */
   readonly oauth2: { readonly clientId: string; readonly clientSecret: Sensitive<string> } | null;
+  /** A message without a final report for so long is overdue: shown, and looked up where the provider can say. */
+  readonly overdueAfterMs: number;
 };
 
 export type AccountLimits = {

@@ -21,8 +21,6 @@ export const eventTypes = [
 ] as const;
 export type EventType = (typeof eventTypes)[number];
 
-export type EventId = string & { readonly brand: "EventId" };
-
 /** What a webhook's body holds, as JSON. */
 export type EventBody = {
   readonly type: EventType;

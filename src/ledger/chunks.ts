@@ -250,7 +250,8 @@ export function createChunks(pool: Pool, { slot }: { readonly slot: number }) {
               ) then 'waiting'
               else 'released' end,
             -- An attempt that is still open belongs to a worker that lost the chunk; look again when it must have ended.
-            due_at = coalesce(open.due_at, now() + $3 * interval '1 ms')
+            due_at = coalesce(open.due_at, now() + $3 * interval '1 ms'),
+            done_at = case when open.queued + open.sending = 0 then now() end, overdue_checked_at = null
           from open
           where chunk.id = $1 and chunk.lease = $2
           returning chunk.state, extract(epoch from chunk.due_at - now()) * 1000 as due_in_ms`,

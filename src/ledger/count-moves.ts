@@ -3,7 +3,8 @@
 import type { MessageState } from "../domain/message.ts";
 
 /**
- * The CTE `counted`: takes the moved messages out of state `from` and adds them to the state they are in now.
+ * The CTE `counted`: takes the moved messages out of state `from` (or the one that each names in that column)
+ * and adds them to the state they are in now.
  * `moved` names a CTE with the columns campaign_id and state; `slot` the parameter with the writer's slot.
  * Rows are written in one order everywhere, so that two statements cannot lock each other out.
  */
@@ -12,14 +13,15 @@ export function countMoves({
   moved,
   slot,
 }: {
-  from: MessageState;
+  from: MessageState | { readonly column: string };
   moved: string;
   slot: `$${number}`;
 }): string {
+  const before = typeof from === "string" ? `'${from}'::volley.message_state` : from.column;
   return `counted as (
         insert into volley.campaign_count as cc (campaign_id, slot, state, messages)
         select campaign_id, ${slot}, state, sum(messages) from (
-          select campaign_id, '${from}'::volley.message_state as state, -count(*) as messages from ${moved} group by 1
+          select campaign_id, ${before} as state, -count(*) as messages from ${moved} group by 1, 2
           union all
           select campaign_id, state, count(*) from ${moved} group by 1, 2
         ) as change

@@ -186,7 +186,9 @@ function maybeLeft(reason: string): HttpResult {
   return { kind: "failed", mayHaveLeft: true, reason };
 }
 
-function joinHeaders(raw: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {
+export function joinHeaders(
+  raw: Readonly<Record<string, string | string[] | undefined>>,
+): Record<string, string> {
   const joined: Record<string, string> = Object.create(null);
   for (const [name, value] of Object.entries(raw)) {
     if (value !== undefined) joined[name.toLowerCase()] = Array.isArray(value) ? value.join(", ") : value;
@@ -195,7 +197,7 @@ function joinHeaders(raw: Readonly<Record<string, string | string[] | undefined>
 }
 
 /** Before the request was started: there was no connection to write to. */
-function readConnectFailure(error: Error, protocol: string): string {
+export function readConnectFailure(error: Error, protocol: string): string {
   switch (codeOf(error)) {
     case "ENOTFOUND":
     case "EAI_AGAIN":
@@ -222,7 +224,7 @@ function readConnectFailure(error: Error, protocol: string): string {
   }
 }
 
-function readExchangeFailure(error: Error): string {
+export function readExchangeFailure(error: Error): string {
   if (error instanceof errors.HTTPParserError) return "malformed-response";
   switch (codeOf(error)) {
     case "UND_ERR_RES_CONTENT_LENGTH_MISMATCH":

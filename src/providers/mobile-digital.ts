@@ -4,15 +4,19 @@
 //   lengths      https://www.apimobiledigital.com/webhook-api-docs.html
 //
 // Little is public. There is no reference of ours, no look-up and no described report, so what a call that broke
-// off became can only be told by a person, and a message without a reply ends as its class says.
+// off became can only be told by a person, and a message without a reply ends as its class says. The gateway's
+// host is each customer's own: `baseUrl` of the account, which the configuration demands.
 
+import assert from "node:assert";
 import type { Account } from "../domain/account.ts";
 import type { AccountTrouble } from "../domain/outcome.ts";
+import type { Report, ReportReading } from "../domain/report.ts";
 import { sensitive } from "../domain/sensitive.ts";
 import { parseJsonObject, readString } from "../platform/json.ts";
 import { basic, bearer } from "./credentials.ts";
 import type { Batch, HttpRequest, HttpResponse, Provider, ProviderFacts, Reading } from "./provider.ts";
 import { httpReason, isSuccess, readAll, readTrouble, readUnknown } from "./reading.ts";
+import { isProviderId, readNumber, readTime } from "./report-fields.ts";
 
 const facts: ProviderFacts = {
   batchMax: 1,
@@ -21,6 +25,8 @@ const facts: ProviderFacts = {
   // "Up to 306 characters": two joined parts of 153.
   segmentsMax: 2,
   takesSender: false,
+  // A send cannot ask for reports, and no page describes one, so nothing may wait for it. Those that somebody has
+  // arranged with mobile.digital are read below.
   hasReports: false,
   reportProofs: [],
   unknownSettledBy: "class",
@@ -35,10 +41,9 @@ const facts: ProviderFacts = {
 //   - Any 2xx is an acceptance (but see readAccepted); its body may hold the message's id under one of these names.
 //   - Status codes that the page does not explain mean what AWS API Gateway means by them: 403 is a wrong path as
 //     well as a missing right, and a 502, 503 or 504 may follow a message that was sent.
+//   - A delivery report, if one comes, is {"messageId", "recipient", "status": "delivered" | "failed", "timestamp"}.
 const idFields = ["messageId", "message_id", "id"] as const;
 
-/** A gateway id may change: `baseUrl` of the account goes before it. */
-const GATEWAY = "https://ah1ta9hc59.execute-api.ap-southeast-2.amazonaws.com/prod";
 /** "write: send SMS/MMS, campaigns, triggers"; nothing else is asked for. */
 const SCOPE = "write";
 
@@ -66,13 +71,13 @@ export const mobileDigital: Provider = {
   buildRequest,
   readResponse,
   lookUp: null,
-  reports: null,
+  reports: { readReports, readInbound: () => null, isSigned: null, ask: null },
 };
 
 function buildTokenRequest(account: Account): HttpRequest {
   return {
     method: "POST",
-    url: account.tokenUrl ?? `${account.baseUrl ?? GATEWAY}/oauth2/token`,
+    url: account.tokenUrl ?? `${baseOf(account)}/oauth2/token`,
     headers: {
       authorization: basic(account, "clientId", "clientSecret"),
       "content-type": "application/x-www-form-urlencoded",
@@ -82,13 +87,18 @@ function buildTokenRequest(account: Account): HttpRequest {
   };
 }
 
+function baseOf({ name, baseUrl }: Account): string {
+  assert(baseUrl !== null, `Account ${name} has no baseUrl; the configuration was to check that.`);
+  return baseUrl;
+}
+
 function buildRequest(batch: Batch, account: Account): HttpRequest {
   const [message, ...others] = batch.messages;
   if (message === undefined || others.length > 0)
     throw new Error("mobile.digital takes one recipient a call.");
   return {
     method: "POST",
-    url: `${account.baseUrl ?? GATEWAY}/sendSMS`,
+    url: `${baseOf(account)}/sendSMS`,
     headers: { "content-type": "application/json", accept: "application/json" },
     body: sensitive(JSON.stringify({ recipient: message.to, message: message.text.reveal() })),
   };
@@ -116,8 +126,29 @@ function readAccepted(response: HttpResponse, batch: Batch): Reading {
   }
   if (reply?.success === false) return readUnknown(batch, "no-success");
   const ids = idFields.map((name) => readString(reply, name));
-  const id = ids.find((candidate) => candidate !== null && /^[\x21-\x7e]{1,128}$/.test(candidate));
+  const id = ids.find(isProviderId);
   return readAll(batch, { kind: "accepted", providerMessageId: id ?? null });
+}
+
+/** A body with the two fields that make it a report is one; without a status that we know it cannot be read. */
+function readReports(body: string): ReportReading | null {
+  const item = parseJsonObject(body);
+  if (item === null || !Object.hasOwn(item, "messageId") || !Object.hasOwn(item, "status")) return null;
+  const id = readString(item, "messageId");
+  const status = readString(item, "status");
+  if (!isProviderId(id) || (status !== "delivered" && status !== "failed")) {
+    return { reports: [], unreadable: 1 };
+  }
+  const report: Report = {
+    about: { messageId: null, callId: null, providerMessageId: id, to: readNumber(item.recipient) },
+    state: status === "delivered" ? "delivered" : "undelivered",
+    reason: status,
+    code: null,
+    permanent: status === "failed",
+    optedOut: false,
+    at: readTime(item, "timestamp"),
+  };
+  return { reports: [report], unreadable: 0 };
 }
 
 function troubleOf(response: HttpResponse): AccountTrouble | null {
@@ -138,7 +169,8 @@ function troubleOf(response: HttpResponse): AccountTrouble | null {
       return {
         kind: "held",
         reason: httpReason(response),
-        advice: "mobile.digital does not know this address. Check the account's baseUrl.",
+        advice:
+          "mobile.digital's gateway does not know this address. Check the account's baseUrl: it ends before /sendSMS.",
       };
     case 429:
       return { kind: "throttled", retryAfterMs: null };

@@ -3,8 +3,10 @@
 
 import type { Account, ProviderName } from "../domain/account.ts";
 import type { Batch, BatchForm, OutgoingMessage } from "../domain/batch.ts";
+import type { CallId, MessageId } from "../domain/message.ts";
 import type { AccountTrouble, Outcome } from "../domain/outcome.ts";
-import type { InboundReading, ReportReading } from "../domain/report.ts";
+import type { PhoneNumber } from "../domain/phone-number.ts";
+import type { InboundReading, Report, ReportReading } from "../domain/report.ts";
 import type { Sensitive } from "../domain/sensitive.ts";
 
 export type { Batch, BatchForm, OutgoingMessage };
@@ -115,7 +117,30 @@ export type ReportReader = {
   readonly readInbound: (body: string) => InboundReading | null;
   /** Checks the provider's own signature over the raw body, in constant time; null: it signs nothing. */
   readonly isSigned: ((request: SignedRequest, secret: Sensitive<string>, nowMs: number) => boolean) | null;
+  /** Asks for reports that did not come; null: the provider cannot be asked. */
+  readonly ask: ReportQuestions | null;
 };
+
+export type ReportQuestions = {
+  /** Messages of one call in one question. */
+  readonly messagesMax: number;
+  readonly buildRequest: (messages: readonly AskedMessage[], account: Account) => HttpRequest;
+  readonly readResponse: (response: HttpResponse, messages: readonly AskedMessage[]) => ReportAnswer;
+};
+
+/** An accepted message; those of one question were sent by one call. */
+export type AskedMessage = {
+  readonly messageId: MessageId;
+  readonly callId: CallId;
+  readonly to: PhoneNumber;
+  /** What the provider called it when it took it; null where it told nothing. */
+  readonly providerMessageId: string | null;
+};
+
+export type ReportAnswer =
+  /** As if they had come by themselves; messages that the provider has no word of are left out. */
+  | { readonly kind: "answered"; readonly reports: readonly Report[] }
+  | { readonly kind: "no-answer"; readonly reason: string; readonly trouble: AccountTrouble | null };
 
 export type SignedRequest = {
   /** Lower-case names. */

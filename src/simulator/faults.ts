@@ -4,6 +4,9 @@
 //   drop-before=3x         the next three of them
 //   drop-before            all of them
 //   reject-recipient=+46700000001,+46700000002      look-up-lag-ms=2000
+//   refuse-some=0.5        that share of the recipients of the calls that are taken (Infobip)
+//   no-credit              the account has no money left (Infobip, SMS.CX)
+//   duplicate-id           a repeated idempotency id is refused, not answered again (SMS.CX)
 //
 // Faults hit only calls that would have been accepted, so a share is a share of good calls. Counted faults go
 // first, in the order they were set; then one throw of the dice decides among the shares.
@@ -67,7 +70,11 @@ export type TokenFaultName = (typeof tokenFaults)[number];
 const lookUpFaults = ["look-up-down"] as const;
 export type LookUpFaultName = (typeof lookUpFaults)[number];
 
-type OftenFaultName = SendFaultName | TokenFaultName | LookUpFaultName;
+/** Played by the providers whose documents know them; the others never throw these dice. */
+const innerFaults = ["refuse-some", "no-credit", "duplicate-id"] as const;
+export type InnerFaultName = (typeof innerFaults)[number];
+
+type OftenFaultName = SendFaultName | TokenFaultName | LookUpFaultName | InnerFaultName;
 type HowOften =
   | { readonly share: number; readonly count?: never }
   | { readonly count: number; readonly share?: never };
@@ -79,7 +86,7 @@ type OftenRule<Name extends string> = {
 
 export type FaultRule =
   | OftenRule<OftenFaultName>
-  /** A refusal of the whole request that names these people. */
+  /** These people are refused, the whole request with them where the provider does so. */
   | { readonly name: "reject-recipient"; readonly numbers: readonly string[] }
   /** How long an accepted batch stays invisible in lists. */
   | { readonly name: "look-up-lag-ms"; readonly ms: number };
@@ -88,6 +95,7 @@ export const faultNames: readonly string[] = [
   ...Object.keys(sendFaults),
   ...tokenFaults,
   ...lookUpFaults,
+  ...innerFaults,
   "reject-recipient",
   "look-up-lag-ms",
 ];
@@ -96,6 +104,7 @@ export type Faults = {
   readonly nextSend: () => { readonly fault: SendFault; readonly retryAfter: string } | null;
   readonly nextToken: () => TokenFaultName | null;
   readonly nextLookUp: () => LookUpFaultName | null;
+  readonly strikes: (name: InnerFaultName) => boolean;
   readonly isRejected: (recipient: string) => boolean;
   readonly lookUpLagMs: number;
 };
@@ -111,6 +120,15 @@ export function createFaults(rules: readonly FaultRule[], random: () => number):
     often.filter((rule): rule is OftenRule<LookUpFaultName> => isOneOf(lookUpFaults, rule.name)),
     random,
   );
+  const inner = new Map<string, () => OftenRule<OftenFaultName> | null>(
+    innerFaults.map((name) => [
+      name,
+      createDice(
+        often.filter((rule) => rule.name === name),
+        random,
+      ),
+    ]),
+  );
   const rejected = new Set(
     rules.flatMap((rule) => (rule.name === "reject-recipient" ? rule.numbers.map(digitsOf) : [])),
   );
@@ -122,6 +140,7 @@ export function createFaults(rules: readonly FaultRule[], random: () => number):
     },
     nextToken: () => nextToken()?.name ?? null,
     nextLookUp: () => nextLookUp()?.name ?? null,
+    strikes: (name) => (inner.get(name)?.() ?? null) !== null,
     isRejected: (recipient) => rejected.size > 0 && rejected.has(recipient),
     lookUpLagMs: Math.max(0, ...lags),
   };
@@ -203,7 +222,12 @@ function isSendRule(rule: FaultRule): rule is OftenRule<SendFaultName> {
 }
 
 function isOftenName(name: string): name is OftenFaultName {
-  return Object.hasOwn(sendFaults, name) || isOneOf(tokenFaults, name) || isOneOf(lookUpFaults, name);
+  return (
+    Object.hasOwn(sendFaults, name) ||
+    isOneOf(tokenFaults, name) ||
+    isOneOf(lookUpFaults, name) ||
+    isOneOf(innerFaults, name)
+  );
 }
 
 function isOneOf<Name extends string>(names: readonly Name[], name: string): name is Name {

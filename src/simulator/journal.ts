@@ -14,7 +14,10 @@ export type CallRecord = {
   readonly segments: number;
   /** Null: it was never answered. */
   readonly status: number | null;
+  /** At least one of the recipients was taken. */
   readonly accepted: boolean;
+  /** A request that had been taken before was answered again. */
+  readonly replay: boolean;
   /** The recipients themselves, digits only; null without `keepDetails`. */
   readonly numbers: readonly string[] | null;
 };
@@ -29,6 +32,9 @@ export type Journal = {
     readonly segments: number;
     readonly status: number | null;
     readonly accepted: boolean;
+    /** Indexes of recipients who were refused in an accepted call; null: nobody. */
+    readonly refused: ReadonlySet<number> | null;
+    readonly replay: boolean;
     readonly textOf: ((index: number) => string | null) | null;
   }) => void;
   readonly recordLookUp: () => void;
@@ -72,7 +78,7 @@ export function createJournal(options: { readonly keepDetails: boolean }): Journ
   }
 
   return {
-    record: ({ atMs, reference, recipients, segments, status, accepted, textOf }) => {
+    record: ({ atMs, reference, recipients, segments, status, accepted, refused, replay, textOf }) => {
       peaks.see(atMs, recipients.length, segments);
       book.times.push(atMs);
       book.references.push(reference);
@@ -81,7 +87,8 @@ export function createJournal(options: { readonly keepDetails: boolean }): Journ
       book.statuses.push(status ?? NO_ANSWER);
       book.accepted.push(accepted ? 1 : 0);
       if (options.keepDetails) book.numbers.push(recipients);
-      if (accepted) accept(book, recipients, options.keepDetails ? textOf : null);
+      if (replay) book.replays.add(book.times.length - 1);
+      if (accepted) accept(book, recipients, refused, options.keepDetails ? textOf : null);
       else for (const recipient of recipients) addOne(book.refusedPerRecipient, recipient);
       if (waiting.size === 0) return;
       for (const waiter of waiting) {
@@ -134,6 +141,8 @@ type Book = {
   readonly statuses: number[];
   readonly accepted: number[];
   readonly numbers: (readonly string[])[];
+  /** Their places in the columns: few calls are replays. */
+  readonly replays: Set<number>;
 };
 
 function createBook(): Book {
@@ -150,18 +159,21 @@ function createBook(): Book {
     statuses: [],
     accepted: [],
     numbers: [],
+    replays: new Set(),
   };
 }
 
 function accept(
   book: Book,
   recipients: readonly string[],
+  refused: ReadonlySet<number> | null,
   textOf: ((index: number) => string | null) | null,
 ) {
-  book.acceptedCount += recipients.length;
-  for (const recipient of recipients) addOne(book.acceptedPerRecipient, recipient);
-  if (textOf === null) return;
+  book.acceptedCount += recipients.length - (refused?.size ?? 0);
   for (const [index, recipient] of recipients.entries()) {
+    const isRefused = refused?.has(index) ?? false;
+    addOne(isRefused ? book.refusedPerRecipient : book.acceptedPerRecipient, recipient);
+    if (textOf === null || isRefused) continue;
     const texts = book.texts.get(recipient);
     if (texts === undefined) book.texts.set(recipient, [textOf(index)]);
     else texts.push(textOf(index));
@@ -180,6 +192,7 @@ function readCalls(book: Book, keepDetails: boolean): CallRecord[] {
     segments: book.segments[index] ?? 0,
     status: book.statuses[index] === NO_ANSWER ? null : (book.statuses[index] ?? null),
     accepted: book.accepted[index] === 1,
+    replay: book.replays.has(index),
     numbers: keepDetails ? (book.numbers[index] ?? []) : null,
   }));
 }

@@ -18,6 +18,8 @@ import {
   type Incoming,
   type ProviderFaults,
   type Reply,
+  type RequestsLeft,
+  type SendAnswer,
   type SendRequest,
   type SimulatedProvider,
   withRetryAfter,
@@ -33,6 +35,8 @@ export type LatencySettings = Pick<ProviderSettings, "latencyMs" | "latencyJitte
 
 export type Line = {
   readonly journal: Journal;
+  /** Below the provider's prefix. */
+  readonly tokenPath: string;
   readonly tokenCalls: () => readonly TokenCall[];
   readonly handle: (incoming: Incoming, response: ServerResponse) => void;
   readonly setFaults: (rules: readonly FaultRule[]) => void;
@@ -44,12 +48,14 @@ export type Line = {
   readonly reset: () => void;
 };
 
+const NOTHING_TAKEN = { accepted: false, refused: null, replay: false, textOf: null } as const;
+
 /** What goes on the wire, decided on arrival. Null: nothing ever does. */
 type Ending = { readonly effect: FaultEffect | null; readonly reply: Reply | null };
 
 export function createLine(
   settings: ProviderSettings,
-  build: (faults: ProviderFaults) => SimulatedProvider,
+  build: (faults: ProviderFaults, requestsLeft: RequestsLeft) => SimulatedProvider,
   shared: { readonly clock: Clock; readonly seed: number; readonly keepDetails: boolean },
 ): Line {
   const { clock } = shared;
@@ -62,10 +68,18 @@ export function createLine(
   let latency: LatencySettings = settings;
   let tokenCalls: TokenCall[] = [];
   const limit = createRateWindow(rate);
-  const provider = build({
-    isRejected: (recipient) => faults.isRejected(recipient),
-    lookUpLagMs: () => faults.lookUpLagMs,
-  });
+  const provider = build(
+    {
+      isRejected: (recipient) => faults.isRejected(recipient),
+      lookUpLagMs: () => faults.lookUpLagMs,
+      strikes: (name) => faults.strikes(name),
+    },
+    () => {
+      const left = limit.requestsLeft(clock.nowMs());
+      return left === null ? null : { limit: rate.requestsPerSecond ?? 0, left };
+    },
+  );
+  const withWait = provider.withWait ?? withRetryAfter;
 
   function handleToken(incoming: Incoming): Ending {
     const atMs = clock.nowMs();
@@ -96,30 +110,37 @@ export function createLine(
     if (request.kind === "refused") {
       const { reply, reference, recipients } = request;
       const { status } = reply;
-      journal.record({ atMs, reference, recipients, segments: 0, status, accepted: false, textOf: null });
+      journal.record({ ...NOTHING_TAKEN, atMs, reference, recipients, segments: 0, status });
       return { effect: null, reply };
     }
-    const { ending, accepted } = decideSend(atMs, request);
+    const { ending, taken } = decideSend(atMs, request);
     const { reference, recipients, segments, textOf } = request;
-    journal.record({ atMs, reference, recipients, segments, status: statusOf(ending), accepted, textOf });
+    const replay = request.replay === true && taken !== null;
+    const seen = { atMs, reference, recipients, segments, status: statusOf(ending), replay };
+    const refused = taken?.refused ?? null;
+    const accepted = taken !== null && !replay && (refused === null || refused.size < recipients.length);
+    journal.record(accepted ? { ...seen, accepted, refused, textOf } : { ...NOTHING_TAKEN, ...seen });
     return ending;
   }
 
-  function decideSend(atMs: number, request: SendRequest): { ending: Ending; accepted: boolean } {
+  function decideSend(atMs: number, request: SendRequest): { ending: Ending; taken: SendAnswer | null } {
     if (!limit.admit(atMs, request.segments)) {
       const { retryAfterSeconds } = rate;
       const reply = provider.faultReply(429);
-      const hinted = retryAfterSeconds === null ? reply : withRetryAfter(reply, String(retryAfterSeconds));
-      return { ending: { effect: null, reply: hinted }, accepted: false };
+      const hinted = retryAfterSeconds === null ? reply : withWait(reply, String(retryAfterSeconds));
+      return { ending: { effect: null, reply: hinted }, taken: null };
     }
     const due = faults.nextSend();
-    if (due === null) return { ending: { effect: null, reply: request.accept(false) }, accepted: true };
+    if (due === null) {
+      const taken = request.accept(false);
+      return { ending: { effect: null, reply: taken }, taken };
+    }
     const { accepts, effect } = due.fault;
-    const reply = accepts ? request.accept(effect.kind === "incomplete") : null;
-    if (effect.kind !== "status") return { ending: { effect, reply }, accepted: accepts };
+    const taken = accepts ? request.accept(effect.kind === "incomplete") : null;
+    if (effect.kind !== "status") return { ending: { effect, reply: taken }, taken };
     const worded = provider.faultReply(effect.status);
-    const hinted = effect.retryAfter ? withRetryAfter(worded, due.retryAfter) : worded;
-    return { ending: { effect, reply: hinted }, accepted: accepts };
+    const hinted = effect.retryAfter ? withWait(worded, due.retryAfter) : worded;
+    return { ending: { effect, reply: hinted }, taken };
   }
 
   function handleOther(incoming: Incoming): Reply {
@@ -136,6 +157,7 @@ export function createLine(
 
   return {
     journal,
+    tokenPath: provider.tokenPath,
     tokenCalls: () => tokenCalls,
     handle: (incoming, response) => {
       const ending = decide(incoming);

@@ -35,11 +35,15 @@ const SEND_PATH = "/sendSMS";
 // client may not ask for; [docs] speaks of 403 where a scope lacks in a call.
 const dialect: TokenDialect = {
   tokenType: "Bearer",
+  tokenForm: "jwt",
+  credentials: "basic",
   hasScopes: true,
   refuse: (why, detail) => {
     switch (why) {
       case "client":
         return oauthError(401, "invalid_client", detail);
+      case "method":
+      case "grant":
       case "request":
         return oauthError(400, "invalid_request", detail);
       case "scope":

@@ -1,12 +1,13 @@
-// The token endpoint that the providers share: client credentials by HTTP Basic, form body, opaque rules.
+// The token endpoint that the providers share: client credentials, a form, opaque rules.
 //
 // It hands tokens out, knows them again, and can forget them. What a refusal looks like differs from vendor to
 // vendor, so the provider words every reply (`dialect`); the grant itself is RFC 6749, section 4.4.
 
 import { randomBytes } from "node:crypto";
+import { type BucketRate, createBucket } from "./bucket.ts";
 import { type Clock, hasMediaType, type Incoming, type Reply } from "./provider.ts";
 
-export type TokenRate = { readonly burst: number; readonly perSecond: number };
+export type TokenRate = BucketRate;
 
 export type TokenSettings = {
   readonly clientId: string;
@@ -22,10 +23,13 @@ export type TokenSettings = {
   readonly tokenRate: TokenRate | null;
 };
 
-export type TokenRefusal = "client" | "request" | "scope" | "rate";
+export type TokenRefusal = "client" | "method" | "request" | "grant" | "scope" | "rate";
 
 export type TokenDialect = {
   readonly tokenType: string;
+  readonly tokenForm: "jwt" | "hex";
+  /** `fields`: client_id and client_secret, in the form or, where a client puts everything there, in the query. */
+  readonly credentials: "basic" | "fields";
   /** False: a requested scope is ignored and the reply's `scope` is empty. */
   readonly hasScopes: boolean;
   readonly refuse: (why: TokenRefusal, detail: string) => Reply;
@@ -48,6 +52,7 @@ export type TokenDesk = {
 const FALLBACK_LIFE_SECONDS = 3600;
 /** The oldest are forgotten beyond this: they were handed out more than 10,000 calls ago. */
 const TOKENS_MAX = 10_000;
+const HEX_TOKEN_BYTES = 20;
 const BEARER = /^bearer +(\S+)$/i;
 const BASIC = /^basic +(\S+)$/i;
 
@@ -67,7 +72,10 @@ export function createTokenDesk(settings: TokenSettings, dialect: TokenDialect, 
     }
     const lifeMs = realLifeSeconds(settings) * 1000;
     const token: IssuedToken = { expiresAtMs: nowMs + lifeMs, scopes, revoked: false };
-    const text = createJwt(settings.clientId, scopes, clock.wallMs(), lifeMs);
+    const text =
+      dialect.tokenForm === "hex"
+        ? randomBytes(HEX_TOKEN_BYTES).toString("hex")
+        : createJwt(settings.clientId, scopes, clock.wallMs(), lifeMs);
     tokens.set(text, token);
     const oldest = tokens.keys().next();
     if (tokens.size > TOKENS_MAX && oldest.done !== true) tokens.delete(oldest.value);
@@ -85,16 +93,22 @@ export function createTokenDesk(settings: TokenSettings, dialect: TokenDialect, 
   return {
     answer: (incoming) => {
       if (bucket !== null && !bucket()) return dialect.refuse("rate", "Too many token requests.");
-      if (incoming.method !== "POST") return dialect.refuse("request", "The token endpoint takes POST.");
-      if (!hasMediaType(incoming, "application/x-www-form-urlencoded")) {
+      if (incoming.method !== "POST") return dialect.refuse("method", "The token endpoint takes POST.");
+      const form = readForm(incoming, dialect);
+      if (form === null) {
         return dialect.refuse("request", "The body must be application/x-www-form-urlencoded.");
       }
-      if (!isClient(incoming.headers.authorization, settings)) {
+      const given =
+        dialect.credentials === "basic"
+          ? readBasic(incoming.headers.authorization)
+          : `${form.get("client_id")}:${form.get("client_secret")}`;
+      if (given !== `${settings.clientId}:${settings.clientSecret}`) {
         return dialect.refuse("client", "The client id or the secret is wrong.");
       }
-      const form = new URLSearchParams(incoming.body.toString());
-      if (form.get("grant_type") !== "client_credentials") {
-        return dialect.refuse("request", "grant_type must be client_credentials.");
+      const grantType = form.get("grant_type");
+      if (grantType === null) return dialect.refuse("request", "grant_type is missing.");
+      if (grantType !== "client_credentials") {
+        return dialect.refuse("grant", "grant_type must be client_credentials.");
       }
       const asked = (form.get("scope") ?? "").split(" ").filter((scope) => scope !== "");
       const lacking = asked.filter((scope) => !settings.scopes.includes(scope));
@@ -132,24 +146,17 @@ function realLifeSeconds(settings: TokenSettings): number {
   return Number.isFinite(said) ? said : FALLBACK_LIFE_SECONDS;
 }
 
-function isClient(authorization: string | undefined, settings: TokenSettings): boolean {
-  const coded = authorization?.match(BASIC)?.[1];
-  if (coded === undefined) return false;
-  return Buffer.from(coded, "base64").toString() === `${settings.clientId}:${settings.clientSecret}`;
+/** Null: not a form. */
+function readForm(incoming: Incoming, dialect: TokenDialect): URLSearchParams | null {
+  const query = dialect.credentials === "fields" ? new URLSearchParams(incoming.query) : null;
+  if (query?.has("client_secret") === true) return query;
+  if (!hasMediaType(incoming, "application/x-www-form-urlencoded")) return null;
+  return new URLSearchParams(incoming.body.toString());
 }
 
-/** True while there is a drop left; full at the start, refilled evenly. */
-function createBucket(rate: TokenRate, clock: Clock): () => boolean {
-  let level = rate.burst;
-  let filledAtMs = clock.nowMs();
-  return () => {
-    const nowMs = clock.nowMs();
-    level = Math.min(rate.burst, level + ((nowMs - filledAtMs) / 1000) * rate.perSecond);
-    filledAtMs = nowMs;
-    if (level < 1) return false;
-    level -= 1;
-    return true;
-  };
+function readBasic(authorization: string | undefined): string | null {
+  const coded = authorization?.match(BASIC)?.[1];
+  return coded === undefined ? null : Buffer.from(coded, "base64").toString();
 }
 
 /** The shape of a JWT and nothing behind it: clients must not look inside, and nobody here checks it. */

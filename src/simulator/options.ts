@@ -3,8 +3,10 @@
 
 import { VolleyError } from "../domain/errors.ts";
 import { checkFaults, type FaultRule } from "./faults.ts";
+import type { InfobipSettings } from "./infobip.ts";
 import type { TokenRate } from "./oauth.ts";
 import type { Clock, SimulatedProviderName } from "./provider.ts";
+import type { SmscxSettings } from "./smscx.ts";
 
 export type ProviderOptions = {
   readonly clientId?: string;
@@ -37,6 +39,9 @@ export type SinchOptions = ProviderOptions & {
   readonly defaultCallbackUrl?: string | null;
 };
 
+export type InfobipOptions = ProviderOptions & Partial<InfobipSettings>;
+export type SmscxOptions = ProviderOptions & Partial<SmscxSettings>;
+
 export type SimulatorOptions = ProviderOptions & {
   /** 0, the default: a free one. */
   readonly port?: number;
@@ -47,12 +52,16 @@ export type SimulatorOptions = ProviderOptions & {
   readonly clock?: Clock;
   readonly providers?: {
     readonly sinch?: SinchOptions;
+    readonly infobip?: InfobipOptions;
+    readonly smscx?: SmscxOptions;
     readonly "mobile-digital"?: ProviderOptions;
   };
 };
 
 export type ProviderSettings = Required<ProviderOptions>;
 export type SinchProviderSettings = Required<SinchOptions>;
+export type InfobipProviderSettings = Required<InfobipOptions>;
+export type SmscxProviderSettings = Required<SmscxOptions>;
 
 export const systemClock: Clock = { nowMs: () => performance.now(), wallMs: () => Date.now() };
 
@@ -82,6 +91,30 @@ const SINCH_DEFAULTS: SinchProviderSettings = {
   defaultCallbackUrl: null,
 };
 
+const INFOBIP_DEFAULTS: InfobipProviderSettings = {
+  ...DEFAULTS,
+  // The life of a real token is not public: 3600 is the document's example. 10 a second and 120 a minute are its
+  // x-throttling-info for the token and the logs; that they are buckets is ASSUMED.
+  scopes: ["message:send", "sms:logs:read", "inbound-message:read", "subscriptions:manage"],
+  tokenRate: { burst: 10, perSecond: 10 },
+  apiKey: "demo-key",
+  logsRate: { burst: 120, perSecond: 2 },
+};
+
+const SMSCX_DEFAULTS: SmscxProviderSettings = {
+  ...DEFAULTS,
+  tokenLifeSeconds: 86_400,
+  // https://sms.cx/sms-api-documentation: all that an application may have.
+  scopes: (
+    "sms viber whatsapp multichannel conversations reports groups originators templates shortlinks attachments " +
+    "optouts account applications numbers"
+  ).split(" "),
+  apiKey: "demo-key",
+  approvedSenders: null,
+  // ASSUMED: no prices for satellite phones and international networks.
+  noCoveragePrefixes: ["870", "881", "882", "883"],
+};
+
 const MOBILE_DIGITAL_DEFAULTS: ProviderSettings = {
   ...DEFAULTS,
   // https://www.apimobiledigital.com/oauth2-api-docs.html names these three for SMS.
@@ -91,6 +124,18 @@ const MOBILE_DIGITAL_DEFAULTS: ProviderSettings = {
 export function sinchSettings(options: SimulatorOptions): SinchProviderSettings {
   const settings = { ...SINCH_DEFAULTS, ...sharedOptions(options), ...options.providers?.sinch };
   checkSettings("sinch", settings);
+  return settings;
+}
+
+export function infobipSettings(options: SimulatorOptions): InfobipProviderSettings {
+  const settings = { ...INFOBIP_DEFAULTS, ...sharedOptions(options), ...options.providers?.infobip };
+  checkSettings("infobip", settings);
+  return settings;
+}
+
+export function smscxSettings(options: SimulatorOptions): SmscxProviderSettings {
+  const settings = { ...SMSCX_DEFAULTS, ...sharedOptions(options), ...options.providers?.smscx };
+  checkSettings("smscx", settings);
   return settings;
 }
 

@@ -4,9 +4,10 @@
 // vendor's documents and never from our adapters, so that the two can disagree.
 
 import type { IncomingHttpHeaders } from "node:http";
+import type { InnerFaultName } from "./faults.ts";
 import type { TokenDesk } from "./oauth.ts";
 
-const simulatedProviders = ["sinch", "mobile-digital"] as const;
+const simulatedProviders = ["sinch", "infobip", "smscx", "mobile-digital"] as const;
 export type SimulatedProviderName = (typeof simulatedProviders)[number];
 
 export type Clock = {
@@ -33,6 +34,12 @@ export type Reply = {
   readonly body: string;
 };
 
+/** The reply to a request that was taken. */
+export type SendAnswer = Reply & {
+  /** By index: recipients who are named in the request and refused in the reply. Left out: nobody. */
+  readonly refused?: ReadonlySet<number>;
+};
+
 /** A send request that the provider would take. Nothing has been taken before `accept`. */
 export type SendRequest = {
   readonly kind: "send";
@@ -42,8 +49,10 @@ export type SendRequest = {
   readonly segments: number;
   /** What the recipient reads; null when the provider takes the message and cannot send it later. */
   readonly textOf: (index: number) => string | null;
+  /** The provider has taken this request before: it answers again and takes nothing. */
+  readonly replay?: boolean;
   /** Takes the messages. `incomplete` asks for a reply that leaves items out. */
-  readonly accept: (incomplete: boolean) => Reply;
+  readonly accept: (incomplete: boolean) => SendAnswer;
 };
 
 export type SendRefused = {
@@ -66,6 +75,8 @@ export type SimulatedProvider = {
   readonly answerOther: (incoming: Incoming) => Reply;
   readonly isLookUp: (incoming: Incoming) => boolean;
   readonly faultReply: (status: FaultStatus) => Reply;
+  /** Says in how many seconds (or when: any value of `Retry-After`) to come back; left out: by `Retry-After`. */
+  readonly withWait?: (reply: Reply, value: string) => Reply;
   /** Forgets what it has taken, not who may log in. */
   readonly reset: () => void;
 };
@@ -75,7 +86,12 @@ export type ProviderFaults = {
   /** By digits. */
   readonly isRejected: (recipient: string) => boolean;
   readonly lookUpLagMs: () => number;
+  /** Throws the dice of a fault that only the provider itself can play. */
+  readonly strikes: (name: InnerFaultName) => boolean;
 };
+
+/** How many more requests fit into this second; null where there is no limit. */
+export type RequestsLeft = () => { readonly limit: number; readonly left: number } | null;
 
 const JSON_HEADERS = ["Content-Type", "application/json"] as const;
 

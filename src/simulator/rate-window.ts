@@ -28,6 +28,8 @@ export type RateLimits = {
 export type RateWindow = {
   /** True: it fits and has been counted. False: it would be too much, and costs nothing. */
   readonly admit: (atMs: number, segments: number) => boolean;
+  /** Null where requests have no limit. */
+  readonly requestsLeft: (atMs: number) => number | null;
   readonly setLimits: (limits: RateLimits) => void;
 };
 
@@ -51,6 +53,11 @@ export function createRateWindow(first: RateLimits): RateWindow {
       if (segmentsPerSecond !== null && log.segments() + segments > segmentsPerSecond) return false;
       log.push(atMs, 0, segments);
       return true;
+    },
+    requestsLeft: (atMs) => {
+      log.trim(atMs);
+      const { requestsPerSecond } = limits;
+      return requestsPerSecond === null ? null : Math.max(0, requestsPerSecond - log.requests());
     },
     setLimits: (next) => {
       limits = next;

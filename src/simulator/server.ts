@@ -10,19 +10,28 @@ import { VolleyError } from "../domain/errors.ts";
 import { answerControl, CONTROL_PREFIX, type Lines } from "./control.ts";
 import { deliver } from "./deliver.ts";
 import type { FaultRule } from "./faults.ts";
+import { createInfobip } from "./infobip.ts";
 import type { CallRecord, Duplicate } from "./journal.ts";
 import { createLine, type LatencySettings, type Line, type RateSettings } from "./line.ts";
 import { createMobileDigital } from "./mobile-digital.ts";
 import type { TokenCall } from "./oauth.ts";
-import { mobileDigitalSettings, type SimulatorOptions, sinchSettings, systemClock } from "./options.ts";
+import {
+  infobipSettings,
+  mobileDigitalSettings,
+  type SimulatorOptions,
+  sinchSettings,
+  smscxSettings,
+  systemClock,
+} from "./options.ts";
 import { type Incoming, jsonReply, type SimulatedProviderName } from "./provider.ts";
 import type { Peak } from "./rate-window.ts";
 import { createSinch } from "./sinch.ts";
+import { createSmscx } from "./smscx.ts";
 
 type Name = SimulatedProviderName;
 
 export type Simulator = {
-  /** `${url}/sinch` and `${url}/mobile-digital` are what an account's `baseUrl` takes. */
+  /** `${url}/sinch`, `${url}/infobip` and so on are what an account's `baseUrl` takes. */
   readonly url: string;
   readonly baseUrl: (provider: Name) => string;
   readonly tokenUrl: (provider: Name) => string;
@@ -85,9 +94,13 @@ function createLines(options: SimulatorOptions): Lines {
   const clock = options.clock ?? systemClock;
   const shared = { clock, seed: options.seed ?? 1, keepDetails: options.keepDetails ?? false };
   const sinch = sinchSettings(options);
+  const infobip = infobipSettings(options);
+  const smscx = smscxSettings(options);
   const mobileDigital = mobileDigitalSettings(options);
   return new Map<Name, Line>([
     ["sinch", createLine(sinch, (faults) => createSinch(sinch, faults, clock), shared)],
+    ["infobip", createLine(infobip, (faults) => createInfobip(infobip, faults, clock), shared)],
+    ["smscx", createLine(smscx, (faults, left) => createSmscx(smscx, faults, clock, left), shared)],
     [
       "mobile-digital",
       createLine(mobileDigital, (faults) => createMobileDigital(mobileDigital, faults, clock), shared),
@@ -106,7 +119,7 @@ function describeSimulator(url: string, lines: Lines, close: () => Promise<void>
   return {
     url,
     baseUrl: (provider) => `${url}/${provider}`,
-    tokenUrl: (provider) => `${url}/${provider}/oauth2/token`,
+    tokenUrl: (provider) => `${url}/${provider}${at(provider).tokenPath}`,
     accepted: (provider) => at(provider).journal.accepted(),
     acceptedPerRecipient: (provider) => at(provider).journal.acceptedPerRecipient(),
     refusedPerRecipient: (provider) => at(provider).journal.refusedPerRecipient(),

@@ -51,11 +51,15 @@ const PROBLEMS = {
 // the registry's shape are ASSUMED. A 429 comes without Retry-After [node].
 const dialect: TokenDialect = {
   tokenType: "bearer",
+  tokenForm: "jwt",
+  credentials: "basic",
   hasScopes: false,
   refuse: (why, detail) => {
     switch (why) {
       case "client":
         return problem(401, "invalid-credentials", detail);
+      case "method":
+      case "grant":
       case "request":
         return problem(400, "validation-error", detail);
       case "scope":

@@ -38,3 +38,9 @@ test("a date without the server's own clock is measured against ours", () => {
   expect(waitMs).toBeGreaterThan(50_000);
   expect(waitMs).toBeLessThanOrEqual(60_000);
 });
+
+test("who can wait longer says so, and is still not made to wait for ever", () => {
+  const hourMs = 3_600_000;
+  expect(readRetryAfterMs({ "retry-after": "3600" }, 10 * hourMs)).toBe(hourMs);
+  expect(readRetryAfterMs({ "retry-after": "999999999999999" }, 10 * hourMs)).toBe(10 * hourMs);
+});

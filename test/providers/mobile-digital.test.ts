@@ -7,13 +7,22 @@ import { accountOf, messageOf, plainBatch, reply } from "./support.ts";
 
 const provider = providers["mobile-digital"];
 const account = accountOf("mobile-digital");
-const gateway = "https://ah1ta9hc59.execute-api.ap-southeast-2.amazonaws.com/prod";
+const gateway = "https://mobile-digital.example";
 const read = (status: number, body: unknown) => provider.readResponse(reply(status, body), plainBatch(1));
 
 describeProvider({
   provider,
   account,
   acceptedReply: () => reply(200, { success: true, messageId: "5f0c", status: "queued" }),
+  itemsAt: null,
+  foundReply: null,
+  deliveredReport: ({ messages }) => ({
+    messageId: "5f0c",
+    recipient: messages[0]?.to,
+    status: "delivered",
+    timestamp: "2026-01-01T00:00:00.000Z",
+  }),
+  inbound: null,
 });
 
 describe("the requests", () => {
@@ -38,11 +47,14 @@ describe("the requests", () => {
     expect(request.body?.reveal()).toBe('{"recipient":"+447900900000","message":"Say \\"hi\\"\\n"}');
   });
 
-  test("both go to baseUrl when it is set, the token request to tokenUrl before it", () => {
+  test("both go to the account's gateway, the token request to tokenUrl before it", () => {
     const baseUrl = "http://127.0.0.1:4010/prod";
     const moved = accountOf("mobile-digital", { baseUrl });
     expect(provider.buildRequest(plainBatch(1), moved).url).toBe(`${baseUrl}/sendSMS`);
     expect(provider.buildTokenRequest(moved)?.url).toBe(`${baseUrl}/oauth2/token`);
+    expect(() =>
+      provider.buildRequest(plainBatch(1), accountOf("mobile-digital", { baseUrl: null })),
+    ).toThrow();
     const apart = accountOf("mobile-digital", { baseUrl, tokenUrl: "http://127.0.0.1:4011/t" });
     expect(provider.buildTokenRequest(apart)?.url).toBe("http://127.0.0.1:4011/t");
   });
@@ -115,5 +127,51 @@ describe("the reply", () => {
 
   test.each([500, 502, 503, 504])("%i may follow a message that was sent", (status) => {
     expect(read(status, { message: "Internal server error" }).outcomes).toMatchObject([{ kind: "unknown" }]);
+  });
+});
+
+describe("the assumed report", () => {
+  const readReports = (body: unknown) => provider.reports?.readReports(JSON.stringify(body));
+  const report = {
+    messageId: "5f0c",
+    recipient: "+447900900000",
+    status: "failed",
+    timestamp: "2026-01-01T00:00:05Z",
+  };
+
+  test("of a failure is final, and names the provider's id and the number", () => {
+    expect(readReports(report)).toEqual({
+      unreadable: 0,
+      reports: [
+        {
+          about: { messageId: null, callId: null, providerMessageId: "5f0c", to: "+447900900000" },
+          state: "undelivered",
+          reason: "failed",
+          code: null,
+          permanent: true,
+          optedOut: false,
+          at: new Date("2026-01-01T00:00:05Z"),
+        },
+      ],
+    });
+  });
+
+  test.each([
+    { ...report, status: "sent" },
+    { ...report, status: null },
+    { ...report, messageId: "" },
+    { ...report, messageId: 7 },
+  ])("%j is counted as unreadable", (body) => {
+    expect(readReports(body)).toEqual({ reports: [], unreadable: 1 });
+  });
+
+  test.each([{ messageId: "5f0c" }, { status: "failed" }, {}, [report], "failed"])("%j is none", (body) => {
+    expect(readReports(body)).toBeNull();
+  });
+
+  test("without a readable number or time is still about its message", () => {
+    expect(readReports({ ...report, recipient: "handset", timestamp: "yesterday" })?.reports).toMatchObject([
+      { about: { providerMessageId: "5f0c", to: null }, at: null },
+    ]);
   });
 });

@@ -1,12 +1,11 @@
-// Sinch: exact bytes and readings, by https://developers.sinch.com/docs/sms/api-reference.
+// Sinch: conformance, and the exact bytes of its requests, by https://developers.sinch.com/docs/sms/api-reference.
 
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: Sinch's placeholders look like JavaScript's.
 
 import { describe, expect, test } from "vitest";
-import type { Batch } from "../../src/domain/batch.ts";
+import { type Batch, cutRequests } from "../../src/domain/batch.ts";
 import { sensitive } from "../../src/domain/sensitive.ts";
 import { providers } from "../../src/providers/index.ts";
-import type { LookUpQuestion } from "../../src/providers/provider.ts";
 import { describeProvider } from "./conformance.ts";
 import {
   accountOf,
@@ -15,6 +14,8 @@ import {
   numberAt,
   plainBatch,
   reply,
+  reportAccess,
+  reportUrl,
   templateBatch,
   templateOf,
 } from "./support.ts";
@@ -25,12 +26,13 @@ const planAccount = accountOf("sinch", {
   login: { servicePlanId: "plan/1", apiToken: "api-token" },
   region: "au",
 });
+const BATCH_ID = "01FC66621XXXXX119Z8PMV1QPQ";
 const digits = (index: number) => numberAt(index).slice(1);
 
 function acceptedReply(batch: Batch) {
   // The documented 201, the numbers without a plus.
   return reply(201, {
-    id: "01FC66621XXXXX119Z8PMV1QPQ",
+    id: BATCH_ID,
     to: batch.messages.map(({ to }) => to.slice(1)),
     from: "Volley",
     canceled: false,
@@ -41,10 +43,46 @@ function acceptedReply(batch: Batch) {
   });
 }
 
-describeProvider({ provider: sinch, account, acceptedReply });
+/** The documented list, the newest first; a batch that is not there is not in it. */
+function foundReply({ callId, messages }: Batch) {
+  const batches = [{ id: BATCH_ID, to: messages.map(({ to }) => to.slice(1)), client_reference: callId }];
+  const found = messages.length === 0 ? [] : batches;
+  return reply(200, { count: found.length, page: 0, page_size: 30, batches: found });
+}
+
+describeProvider({
+  provider: sinch,
+  account,
+  acceptedReply,
+  itemsAt: ["to"],
+  foundReply,
+  deliveredReport: ({ callId, messages }) => ({
+    type: "recipient_delivery_report_sms",
+    batch_id: BATCH_ID,
+    recipient: messages[0]?.to.slice(1),
+    code: 0,
+    status: "Delivered",
+    at: "2026-01-01T00:00:05.123Z",
+    operator_status_at: "2026-01-01T00:00:05Z",
+    client_reference: callId,
+    applied_originator: "Volley",
+    number_of_message_parts: 1,
+    encoding: "GSM",
+    operator: "23420",
+  }),
+  inbound: {
+    type: "mo_text",
+    id: "01XYZ",
+    from: digits(0),
+    to: "54321",
+    body: "STOP",
+    operator_id: "23420",
+    sent_at: "2026-01-01T00:00:00.000Z",
+    received_at: "2026-01-01T00:00:01.000Z",
+  },
+});
 
 const sent = (batch: Batch) => JSON.parse(sinch.buildRequest(batch, account).body?.reveal() ?? "");
-const read = (batch: Batch, status: number, body: unknown) => sinch.readResponse(reply(status, body), batch);
 
 describe("the token request", () => {
   test("is a client-credentials form with Basic and without a scope", () => {
@@ -70,7 +108,7 @@ describe("the token request", () => {
 
   test("is none for a service plan, which logs in with its API token", () => {
     expect(sinch.buildTokenRequest(planAccount)).toBeNull();
-    expect(sinch.authorization(planAccount, null).reveal()).toBe("Bearer api-token");
+    expect(sinch.authorization(planAccount, null)?.reveal()).toBe("Bearer api-token");
   });
 });
 
@@ -85,6 +123,31 @@ describe("the send request", () => {
     expect(request.body?.reveal()).toBe(
       `{"from":"Volley","to":["447900900000"],"body":"Hello","type":"mt_text","client_reference":"${callId}"}`,
     );
+  });
+
+  // https://developers.sinch.com/docs/sms/api-reference (Batches: delivery_report, callback_url)
+  test("asks for each recipient's last report, at the account's address, when the account takes reports", () => {
+    const reporting = accountOf("sinch", { reports: reportAccess() });
+    const request = sinch.buildRequest(templateBatch("Hi {{n}}", [["Ana"], ["Bo"]]), reporting);
+    expect(request.body?.reveal()).toBe(
+      `{"from":"Volley","to":["447900900000","447900900001"],"body":"Hi \${p0}","parameters":{"p0":{"447900900000":"Ana","447900900001":"Bo"}},"type":"mt_text","delivery_report":"per_recipient_final","callback_url":"${reportUrl}","client_reference":"${callId}"}`,
+    );
+  });
+
+  test("is not built with a longer address for reports than Sinch takes", () => {
+    const withUrl = (length: number) =>
+      accountOf("sinch", { reports: reportAccess({ url: sensitive("u".repeat(length)) }) });
+    expect(sinch.buildRequest(plainBatch(1), withUrl(2_048)).body?.reveal()).toContain("u".repeat(2_048));
+    expect(() => sinch.buildRequest(plainBatch(1), withUrl(2_049))).toThrow();
+  });
+
+  test("carries 1000 recipients, and the 1001st travels in another", () => {
+    const { messages } = plainBatch(1_001);
+    const bounds = { batchMax: sinch.facts.batchMax, segmentsMax: 10_000, mayShare: () => true };
+    const requests = cutRequests(messages, bounds);
+    const numbers = requests.map((part) => sent({ ...plainBatch(0), messages: part }).to);
+    expect(numbers.map((to) => to.length)).toEqual([1_000, 1]);
+    expect(new Set(numbers.flat()).size).toBe(1_001);
   });
 
   test("leaves `from` out when there is none", () => {
@@ -169,143 +232,5 @@ describe("sharing a request", () => {
     expect(sinch.mayShareRequest(messageOf(0, "", ["Ana"]), literal)).toBe(false);
     expect(sinch.mayShareRequest(messageOf(0, "Hi ${x}"), { template: null, from: null })).toBe(false);
     expect(sinch.mayShareRequest(messageOf(0, "Hi"), { template: null, from: null })).toBe(true);
-  });
-});
-
-describe("the reply", () => {
-  test("201: every recipient is accepted under the batch's id", () => {
-    const batch = plainBatch(3);
-    expect(sinch.readResponse(acceptedReply(batch), batch)).toEqual({
-      outcomes: Array.from({ length: 3 }, () => ({
-        kind: "accepted",
-        providerMessageId: "01FC66621XXXXX119Z8PMV1QPQ",
-      })),
-      trouble: null,
-    });
-  });
-
-  test.each(["+447900900000", "00447900900000", "44 7900 900000"])("201 with the number as %s", (number) => {
-    const { outcomes } = read(plainBatch(1), 201, { id: "01FC", to: [number] });
-    expect(outcomes).toEqual([{ kind: "accepted", providerMessageId: "01FC" }]);
-  });
-
-  test("201 for somebody else's call accepts nothing", () => {
-    const { outcomes } = read(plainBatch(1), 201, { id: "01FC", to: [digits(0)], client_reference: "other" });
-    expect(outcomes).toEqual([{ kind: "unknown", reason: "other-reference" }]);
-  });
-
-  test.each([
-    { id: "", to: [digits(0)] },
-    { id: 7, to: [digits(0)] },
-    { id: "has space", to: [digits(0)] },
-    { to: [digits(0)] },
-    { id: "01FC" },
-    { id: "01FC", to: digits(0) },
-    { id: "01FC", to: null },
-    [],
-    null,
-  ])("201 %j cannot be read", (body) => {
-    expect(read(plainBatch(1), 201, body).outcomes).toEqual([{ kind: "unknown", reason: "unreadable" }]);
-  });
-
-  test("400 that names numbers rejects those and puts the others off", () => {
-    const body = { code: "syntax_invalid_parameter_format", text: "Invalid MSISDN in to[1] and to[3]." };
-    const { outcomes, trouble } = read(plainBatch(4), 400, body);
-    expect(outcomes).toEqual([
-      { kind: "later", reason: "batch-refused", usesTry: true },
-      { kind: "rejected", reason: "invalid-recipient" },
-      { kind: "later", reason: "batch-refused", usesTry: true },
-      { kind: "rejected", reason: "invalid-recipient" },
-    ]);
-    expect(trouble).toBeNull();
-  });
-
-  test("400 in the other error shape names numbers, too", () => {
-    const body = {
-      error: { code: 400, message: "to[0] is invalid", status: "INVALID_ARGUMENT", details: [] },
-    };
-    expect(read(plainBatch(2), 400, body).outcomes).toEqual([
-      { kind: "rejected", reason: "invalid-recipient" },
-      { kind: "later", reason: "batch-refused", usesTry: true },
-    ]);
-  });
-
-  test.each(["Invalid to[9].", "Invalid to[-1].", "Invalid to[1e0].", "goto[0]", ""])(
-    "400 %j names nobody of ours",
-    (text) => {
-      const { outcomes } = read(plainBatch(2), 400, { code: "syntax_constraint_violation", text });
-      expect(outcomes).toEqual([
-        { kind: "later", reason: "batch-refused", usesTry: true },
-        { kind: "later", reason: "batch-refused", usesTry: true },
-      ]);
-    },
-  );
-
-  test.each([
-    ["syntax_constraint_violation", "syntax-constraint-violation"],
-    ["syntax_invalid_json", "syntax-invalid-json"],
-    ["something_new", "http-400"],
-    ["constructor", "http-400"],
-  ])("400 %s for one message rejects it", (code, reason) => {
-    expect(read(plainBatch(1), 400, { code, text: "x" }).outcomes).toEqual([{ kind: "rejected", reason }]);
-  });
-
-  test("403 holds the account and says what to check", () => {
-    const { trouble } = read(plainBatch(1), 403, { code: "missing_callback_url", text: "x" });
-    expect(trouble).toMatchObject({ kind: "held", reason: "missing-callback-url", advice: /access key/ });
-  });
-
-  test.each([404, 405, 415])("%i is a configuration error and holds the account", (status) => {
-    const { trouble, outcomes } = read(plainBatch(1), status, "");
-    expect(trouble).toMatchObject({ kind: "held", reason: `http-${status}`, advice: /baseUrl/ });
-    expect(outcomes).toMatchObject([{ kind: "later", usesTry: false }]);
-  });
-});
-
-describe("the look-up", () => {
-  const question: LookUpQuestion = {
-    callId,
-    openedAt: new Date("2026-11-22T12:00:00.000Z"),
-    recipients: [numberAt(0), numberAt(1)],
-  };
-  const batch = (to: string[], more: object = {}) => ({ id: "01FC", to, client_reference: callId, ...more });
-  const answer = (body: unknown, status = 200) => sinch.lookUp?.readResponse(reply(status, body), question);
-
-  test("asks by our reference, from an hour before the attempt on", () => {
-    expect(sinch.lookUp?.buildRequest(question, account)).toEqual({
-      method: "GET",
-      url: `https://zt.us.sms.api.sinch.com/xms/v1/project-1/batches?client_reference=${callId}&start_date=2026-11-22T11%3A00%3A00.000Z&page_size=30`,
-      headers: { accept: "application/json" },
-      body: null,
-    });
-  });
-
-  test("a batch that is found names its id for the recipients it holds", () => {
-    expect(answer({ count: 1, page: 0, page_size: 30, batches: [batch([digits(1)])] })).toEqual({
-      kind: "answered",
-      providerMessageIds: [null, "01FC"],
-    });
-  });
-
-  test("an empty list says that Sinch has none of them", () => {
-    expect(answer({ count: 0, page: 0, page_size: 30, batches: [] })).toEqual({
-      kind: "answered",
-      providerMessageIds: [null, null],
-    });
-  });
-
-  test.each([
-    [
-      "a batch of another reference",
-      { count: 1, batches: [batch([digits(0)], { client_reference: "other" })] },
-    ],
-    ["a batch without a reference", { count: 1, batches: [{ id: "01FC", to: [digits(0)] }] }],
-    ["a list that is not whole", { count: 2, batches: [batch([digits(0)])] }],
-    ["a count without a list", { count: 1, batches: [] }],
-    ["a list of something else", { batches: ["01FC"] }],
-    ["no list", { count: 0 }],
-    ["a list with the wrong type", { count: 0, batches: {} }],
-  ])("%s proves nothing", (_title, body) => {
-    expect(answer(body)?.kind).toBe("no-answer");
   });
 });

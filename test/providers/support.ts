@@ -30,8 +30,7 @@ export function accountOf(
     credentialSources: Object.fromEntries(entries.map(([name]) => [name, `TEST_${name.toUpperCase()}`])),
     region: null,
     // These two have no host that all customers share.
-    baseUrl:
-      provider === "infobip" || provider === "mobile-digital" ? `https://${provider}.example` : null,
+    baseUrl: provider === "infobip" || provider === "mobile-digital" ? `https://${provider}.example` : null,
     tokenUrl: null,
     from: null,
     reports: null,
@@ -51,6 +50,7 @@ export function reportAccess(overrides: Partial<ReportAccess> = {}): ReportAcces
     hmacSecret: null,
     basic: null,
     oauth2: null,
+    overdueAfterMs: 86_400_000,
     ...overrides,
   };
 }
@@ -94,4 +94,24 @@ export function reply(status: number, body: unknown, headers: Record<string, str
 
 export function questionOf(batch: Batch, openedAt = new Date("2026-11-22T12:00:00Z")): LookUpQuestion {
   return { ...batch, openedAt };
+}
+
+/** How many values a JSON text has, the outermost one included. */
+export function valueCount(text: string): number {
+  let count = 0;
+  JSON.parse(text, (_key, value) => {
+    count += 1;
+    return value;
+  });
+  return count;
+}
+
+/** The JSON text with one of its values, at any depth, replaced by another. */
+export function replaceValue(text: string, index: number, replacement: unknown): string {
+  let at = -1;
+  const changed: unknown = JSON.parse(text, (_key, value) => {
+    at += 1;
+    return at === index ? replacement : value;
+  });
+  return JSON.stringify(changed) ?? "";
 }

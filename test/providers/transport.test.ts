@@ -9,10 +9,10 @@ import { providers } from "../../src/providers/index.ts";
 import type { Provider } from "../../src/providers/provider.ts";
 import { createTransport } from "../../src/providers/transport.ts";
 import { answerJson, type ReceivedCall, startHttpServer, startTcpServer } from "../support/http-server.ts";
-import { accountOf, callId, numberAt, plainBatch } from "./support.ts";
+import { accountOf, callId, plainBatch, questionOf } from "./support.ts";
 
 const token = sensitive("token-1");
-const question = { callId, openedAt: new Date("2026-11-22T12:00:00Z"), recipients: [numberAt(0)] };
+const question = questionOf(plainBatch(1));
 const cleanUps: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
@@ -157,7 +157,7 @@ describe("lookUp", () => {
     });
     expect(await setup().lookUp(question, account, token)).toEqual({
       kind: "answered",
-      providerMessageIds: ["01FC"],
+      findings: [{ kind: "accepted", providerMessageId: "01FC" }],
     });
     expect(calls).toMatchObject([{ method: "GET", headers: { authorization: "Bearer token-1" } }]);
   });
@@ -180,14 +180,14 @@ describe("lookUp", () => {
 
   test("an adapter that throws, or answers for too few, is no answer", async () => {
     const { account } = await serve((_call, response) => answerJson(response, 200, {}));
-    const buildRequest = providers.sinch.lookUp?.buildRequest;
-    if (buildRequest === undefined) throw new Error("Sinch has a look-up.");
+    const { lookUp } = providers.sinch;
+    if (lookUp === null) throw new Error("Sinch has a look-up.");
     const throwing = () => {
       throw new Error("x");
     };
-    const short = () => ({ kind: "answered", providerMessageIds: [] }) as const;
+    const short = () => ({ kind: "answered", findings: [] }) as const;
     for (const readResponse of [throwing, short]) {
-      const transport = setup({ lookUp: { buildRequest, readResponse } });
+      const transport = setup({ lookUp: { ...lookUp, readResponse } });
       expect(await transport.lookUp(question, account, token)).toMatchObject({ reason: "unreadable" });
     }
   });

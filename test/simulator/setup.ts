@@ -36,6 +36,9 @@ type TokenAsk = {
 export const START_MS = Date.UTC(2026, 0, 1);
 
 export const SINCH_BATCHES = "/sinch/xms/v1/demo-project/batches";
+export const INFOBIP_SEND = "/infobip/sms/3/messages";
+export const INFOBIP_LOGS = "/infobip/sms/3/logs";
+export const SMSCX_SEND = "/smscx/sms";
 export const MOBILE_DIGITAL_SEND = "/mobile-digital/sendSMS";
 
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Setup> {
@@ -46,11 +49,14 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Se
 
   const askToken: Setup["askToken"] = (provider, change = {}) => {
     const { secret = "demo-secret", scope, grantType = "client_credentials", method = "POST" } = change;
-    const form = new URLSearchParams({ grant_type: grantType, ...(scope === undefined ? {} : { scope }) });
+    // Infobip takes the secret in the form, the others by HTTP Basic.
+    const inForm = provider === "infobip" ? { client_id: "demo-id", client_secret: secret } : {};
+    const asked = scope === undefined ? {} : { scope };
+    const form = new URLSearchParams({ grant_type: grantType, ...inForm, ...asked });
     return ask(simulator.tokenUrl(provider), {
       method,
       headers: {
-        authorization: `Basic ${btoa(`demo-id:${secret}`)}`,
+        ...(provider === "infobip" ? {} : { authorization: `Basic ${btoa(`demo-id:${secret}`)}` }),
         "content-type": change.contentType ?? "application/x-www-form-urlencoded",
       },
       body: method === "POST" ? form.toString() : null,

@@ -61,6 +61,7 @@ describe("a batch that is taken", () => {
         segments: 2,
         status: 201,
         accepted: true,
+        replay: false,
         numbers: ["447700900001", "447700900002"],
       },
     ]);
