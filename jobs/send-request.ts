@@ -202,10 +202,16 @@ async function heed(
 ): Promise<void> {
   const { parts, at } = turn;
   const { account } = at;
-  if (trouble === null) return parts.circuits.succeeded(account, tookMs);
+  if (trouble === null || trouble.kind === "failing") {
+    const { circuits } = parts;
+    const verdict = await (trouble === null
+      ? circuits.succeeded(account, tookMs)
+      : circuits.failed(account, trouble.reason));
+    // What waits may go on through another account instead of sitting the pause out here.
+    if (verdict === "opened") turn.over = true;
+    return;
+  }
   switch (trouble.kind) {
-    case "failing":
-      return parts.circuits.failed(account, trouble.reason);
     case "throttled": {
       turn.over = true;
       const putOffBefore = Math.max(...messages.map((message) => message.deferrals));

@@ -6,6 +6,7 @@ import type { StepEnd } from "../src/domain/step-end.ts";
 import type { Parts } from "../src/parts.ts";
 import { type Consumer, consume } from "../src/queue/consume.ts";
 import { accountQueue, type Payload, SCHEDULE_QUEUE } from "../src/queue/queues.ts";
+import { applyReports } from "./apply-reports.ts";
 import { reconcile } from "./reconcile.ts";
 import { refreshToken } from "./refresh-token.ts";
 import { sendChunk } from "./send-chunk.ts";
@@ -19,6 +20,7 @@ export type Worker = {
 /** Chunks of one account that a process works on side by side: enough to hide the claim of the next one. */
 const CHUNKS_AT_ONCE = 4;
 const SWEEP_EVERY_MS = 5_000;
+const APPLY_EVERY_MS = 1_000;
 /** The timers are slower than the schedules they stand in for, so that they find nothing to do. */
 const TIMER_SLOWER = 1.5;
 const JITTER = 0.1;
@@ -33,6 +35,8 @@ export async function startWorker(parts: Parts): Promise<Worker> {
         return refreshToken(parts, payload);
       case "reconcile":
         return reconcile(parts);
+      case "apply-reports":
+        return applyReports(parts);
       default:
         return payload satisfies never;
     }
@@ -47,11 +51,13 @@ export async function startWorker(parts: Parts): Promise<Worker> {
   const oauth = names.filter((name) => hasToken(parts, name));
   const timers = [
     every(SWEEP_EVERY_MS * TIMER_SLOWER, () => reconcile(parts)),
+    every(APPLY_EVERY_MS * TIMER_SLOWER, () => applyReports(parts)),
     ...oauth.map((account) => every(refreshEveryMs * TIMER_SLOWER, () => refreshToken(parts, { account }))),
   ];
   // Neither blocks the start: with the queue away, the timers do the schedules' work.
   const schedules = [
     enqueue.schedule("reconcile", { step: "reconcile" }, SWEEP_EVERY_MS),
+    enqueue.schedule("apply-reports", { step: "apply-reports" }, APPLY_EVERY_MS),
     ...oauth.map((account) =>
       enqueue.schedule(
         `refresh-token-${account}`,

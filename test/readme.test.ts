@@ -4,7 +4,6 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { errorCodes } from "../src/domain/errors.ts";
-import { providers } from "../src/providers/index.ts";
 
 const readme = readFileSync(join(import.meta.dirname, "../README.md"), "utf8");
 
@@ -20,22 +19,6 @@ it("every file that the README links to is there", () => {
   for (const [, path = ""] of readme.matchAll(/\]\(([^)#]+)\)/g)) {
     expect(() => readFileSync(join(import.meta.dirname, "..", path)), path).not.toThrow();
   }
-});
-
-it("the table of providers says what the adapters say", () => {
-  const page = readFileSync(join(import.meta.dirname, "../docs/providers.md"), "utf8");
-  const row = (title: string) => {
-    const line = page.split("\n").find((one) => one.startsWith(`| ${title}`)) ?? "";
-    return line
-      .split("|")
-      .slice(2, 4)
-      .map((cell) => cell.trim());
-  };
-  const facts = [providers.sinch.facts, providers["mobile-digital"].facts];
-  expect(row("messages in one request")).toEqual(facts.map((one) => String(one.batchMax)));
-  expect(row("longest text")).toEqual(facts.map((one) => String(one.segmentsMax)));
-  expect(row("requests/s while none")).toEqual(facts.map((one) => String(one.defaultRequestsPerSecond)));
-  expect(row("sender")).toEqual(facts.map((one) => (one.takesSender ? "yes" : "no")));
 });
 
 it("every command of the README is a command, and the other way round", async () => {

@@ -1,7 +1,10 @@
-// [0] The HTTP doors. For now the two that an operator's machinery asks: is it alive, is it ready.
+// [0] [7] The HTTP doors: those that an operator's machinery asks (is it alive, is it ready), and those of the
+// providers. No answer repeats the request's path, for it may hold a secret.
 
-import Fastify, { type FastifyInstance } from "fastify";
+import { STATUS_CODES } from "node:http";
+import Fastify, { type FastifyInstance, type FastifyReply } from "fastify";
 import { VolleyError } from "../domain/errors.ts";
+import { addReportDoor, type ReportDoor, type ReportDoorBounds } from "./reports.ts";
 
 /** Answers the reasons why the process is not ready; empty when it is. */
 export type Readiness = () => Promise<readonly string[]>;
@@ -10,18 +13,46 @@ export type HttpServer = { readonly url: string; readonly close: () => Promise<v
 
 const BODY_BYTES_MAX = 1_048_576;
 const READINESS_MS_MAX = 5_000;
+/** An account's name or a secret; longer parts of a path are not found. */
+const PATH_PART_CHARACTERS_MAX = 200;
+const HEADERS_MS_MAX = 10_000;
+const REQUEST_MS_MAX = 300_000;
+/** How often Node looks for those who are slower than that. */
+const SLOW_LOOKED_FOR_EVERY_MS = 2_000;
+const CONNECTIONS_MAX = 10_000;
 
 export async function openHttpServer({
   host,
   port,
   readiness,
+  reportDoor,
+  headersMsMax = HEADERS_MS_MAX,
+  reportDoorBounds,
 }: {
   readonly host: string;
   readonly port: number;
   readonly readiness: Readiness;
+  readonly reportDoor?: ReportDoor;
+  readonly headersMsMax?: number;
+  readonly reportDoorBounds?: Partial<ReportDoorBounds>;
 }): Promise<HttpServer> {
-  const app = Fastify({ logger: false, bodyLimit: BODY_BYTES_MAX, forceCloseConnections: true });
+  const app = Fastify({
+    logger: false,
+    bodyLimit: BODY_BYTES_MAX,
+    forceCloseConnections: true,
+    requestTimeout: REQUEST_MS_MAX,
+    http: {
+      headersTimeout: headersMsMax,
+      connectionsCheckingInterval: Math.min(SLOW_LOOKED_FOR_EVERY_MS, headersMsMax),
+    },
+    routerOptions: { maxParamLength: PATH_PART_CHARACTERS_MAX },
+    frameworkErrors: (_error, _request, reply) => void answerProblem(reply, 404),
+  });
+  app.server.maxConnections = CONNECTIONS_MAX;
+  app.setNotFoundHandler((_, reply) => answerProblem(reply, 404));
+  app.setErrorHandler((error, _, reply) => answerProblem(reply, statusOf(error)));
   addHealth(app, readiness);
+  if (reportDoor !== undefined) addReportDoor(app, reportDoor, reportDoorBounds);
   try {
     const url = await app.listen({ host, port });
     return { url, close: () => app.close() };
@@ -29,6 +60,26 @@ export async function openHttpServer({
     await app.close();
     throw listenError(error, host, port);
   }
+}
+
+/** Fastify's own answers name the path. */
+function answerProblem(reply: FastifyReply, status: number): FastifyReply {
+  const problem = {
+    type: "about:blank",
+    title: STATUS_CODES[status] ?? "Error",
+    status,
+    code: codeOf(status),
+  };
+  return reply.code(status).type("application/problem+json").send(problem);
+}
+
+function codeOf(status: number): string {
+  return (STATUS_CODES[status] ?? "error").toLowerCase().replace(/[^a-z]+/g, "_");
+}
+
+function statusOf(error: unknown): number {
+  const status: unknown = error instanceof Error ? Reflect.get(error, "statusCode") : undefined;
+  return typeof status === "number" && status >= 400 && status <= 599 ? status : 500;
 }
 
 function addHealth(app: FastifyInstance, readiness: Readiness): void {

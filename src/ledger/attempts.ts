@@ -17,6 +17,7 @@ import type { CallId, MessageId, MessageState } from "../domain/message.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import { countMoves } from "./count-moves.ts";
 import { createGroupCommit } from "./group-commit.ts";
+import { type Exemption, isSuppressed, OPTED_OUT } from "./suppressed.ts";
 
 export type Opening = {
   readonly messageId: MessageId;
@@ -45,14 +46,19 @@ export type Recorded = MessageState | null;
 const GROUP_ROWS_MAX = 4000;
 const GROUP_CALLS_MAX = 1000;
 
-type Writer = { readonly pool: Pool; readonly slot: number; readonly attemptsMax: number };
+type Writer = Exemption & { readonly pool: Pool; readonly slot: number; readonly attemptsMax: number };
 
 export function createAttempts(
   pool: Pool,
-  { attemptsMax, openSlot, recordSlot }: { attemptsMax: number; openSlot: number; recordSlot: number },
+  {
+    attemptsMax,
+    exemptClasses,
+    openSlot,
+    recordSlot,
+  }: Exemption & { attemptsMax: number; openSlot: number; recordSlot: number },
 ) {
-  const opener: Writer = { pool, attemptsMax, slot: openSlot };
-  const recorder: Writer = { pool, attemptsMax, slot: recordSlot };
+  const opener: Writer = { pool, attemptsMax, exemptClasses, slot: openSlot };
+  const recorder: Writer = { pool, attemptsMax, exemptClasses, slot: recordSlot };
   const openings = createGroupCommit((calls: readonly (readonly Opening[])[]) => open(opener, calls), {
     itemsMax: GROUP_CALLS_MAX,
   });
@@ -88,7 +94,13 @@ function keyOf({ messageId, callId }: { readonly messageId: MessageId; readonly 
 
 type OpenedRow = { messageId: MessageId; callId: CallId; state: Exclude<Opened, null> };
 
-async function openRows({ pool, slot, attemptsMax }: Writer, rows: readonly Opening[]): Promise<OpenedRow[]> {
+const IS_SUPPRESSED = (exempt: `$${number}`) =>
+  isSuppressed({ recipient: "m.recipient", messageClass: "o.class", exempt });
+
+async function openRows(
+  { pool, slot, attemptsMax, exemptClasses }: Writer,
+  rows: readonly Opening[],
+): Promise<OpenedRow[]> {
   const { rows: opened } = await pool.query<OpenedRow>({
     name: "open-attempts",
     text: `
@@ -100,18 +112,24 @@ async function openRows({ pool, slot, attemptsMax }: Writer, rows: readonly Open
         from asked a join owned o on o.id = a.chunk_id
         where m.id = a.message_id and m.chunk_id = a.chunk_id and m.state = 'queued' and m.attempts < $7
           and (m.expires_at is null or m.expires_at > now())
-          and not exists (select from volley.suppression s where s.recipient = m.recipient)
+          and not ${IS_SUPPRESSED("$8")}
         returning m.id, m.call_id, m.state, o.campaign_id
       ),
       ${countMoves({ from: "queued", moved: "moved", slot: "$6" })}
       select id as "messageId", call_id as "callId", state from moved`,
-    values: [...openingArrays(rows), slot, attemptsMax],
+    values: [...openingArrays(rows), slot, attemptsMax, exemptClasses],
   });
   return opened;
 }
 
-/** Of messages that could not be opened, those that never may be: the recipient opted out, or it is too late. */
-async function withholdRows({ pool, slot }: Writer, rows: readonly Opening[]): Promise<OpenedRow[]> {
+/**
+ * Of messages that could not be opened, those that never may be: the recipient opted out, or it is too late. Also
+ * those that an opt-out has moved since the worker loaded them, or it would take a null for a lost chunk.
+ */
+async function withholdRows(
+  { pool, slot, exemptClasses }: Writer,
+  rows: readonly Opening[],
+): Promise<OpenedRow[]> {
   const { rows: withheld } = await pool.query<OpenedRow>({
     name: "withhold-messages",
     text: `
@@ -119,15 +137,20 @@ async function withholdRows({ pool, slot }: Writer, rows: readonly Opening[]): P
       moved as (
         update volley.message m
         set changed_at = now(), state = case
-          when m.expires_at <= now() then 'expired'::volley.message_state else 'suppressed' end
+          when m.expires_at <= now() then 'expired'::volley.message_state else 'suppressed' end,
+          reason = case when m.expires_at <= now() then m.reason else '${OPTED_OUT}' end
         from asked a join owned o on o.id = a.chunk_id
         where m.id = a.message_id and m.state = 'queued'
-          and (m.expires_at <= now() or exists (select from volley.suppression s where s.recipient = m.recipient))
-        returning m.id, a.call_id, m.state, o.campaign_id
+          and (m.expires_at <= now() or ${IS_SUPPRESSED("$7")})
+        returning m.id, a.call_id, m.state, m.reason, o.campaign_id
       ),
       ${countMoves({ from: "queued", moved: "moved", slot: "$6" })}
-      select id as "messageId", call_id as "callId", state from moved`,
-    values: [...openingArrays(rows), slot],
+      select id as "messageId", call_id as "callId", state from moved
+      union all
+      select m.id, a.call_id, m.state from asked a join owned o on o.id = a.chunk_id
+      join volley.message m on m.id = a.message_id and m.chunk_id = a.chunk_id
+      where m.state in ('suppressed', 'expired')`,
+    values: [...openingArrays(rows), slot, exemptClasses],
   });
   return withheld;
 }
@@ -139,7 +162,7 @@ const OWNED = `
           as a (message_id, chunk_id, lease, call_id, account)
       ),
       leased as (
-        select c.id, c.campaign_id from volley.chunk c
+        select c.id, c.campaign_id, c.class from volley.chunk c
         where (c.id, c.lease) in (select distinct chunk_id, lease from asked) and c.lease_until > now()
       ),
       -- Shared lock: a pause or cancel that has committed is seen here, and one that comes later waits for us.
@@ -149,7 +172,7 @@ const OWNED = `
         order by id for share
       ),
       owned as (
-        select id, campaign_id from leased
+        select id, campaign_id, class from leased
         where campaign_id is null or campaign_id in (select id from running)
       )`;
 

@@ -14,6 +14,7 @@ import type { Sensitive } from "../domain/sensitive.ts";
 import { countMoves } from "./count-moves.ts";
 import { type RerouteTo, rerouteChunk } from "./reroute.ts";
 import { MESSAGE_COLUMNS, type MessageRow, toStoredMessage } from "./stored-message.ts";
+import { type Exemption, isSuppressed } from "./suppressed.ts";
 
 export type NewMessage = {
   readonly id: MessageId;
@@ -58,7 +59,7 @@ export type FinishedChunk =
   /** Work is left: a retry, or an attempt whose end is not known yet. */
   | { readonly state: "released"; readonly dueInMs: number };
 
-export function createChunks(pool: Pool, { slot }: { readonly slot: number }) {
+export function createChunks(pool: Pool, { slot, exemptClasses }: Exemption & { readonly slot: number }) {
   return {
     /**
      * Inserts a chunk with its messages. A message whose id stands already is a duplicate and is left out, a
@@ -75,9 +76,11 @@ export function createChunks(pool: Pool, { slot }: { readonly slot: number }) {
               as g (id, recipient, position, segments, text, field_values)
           ),
           wanted as (
-            select * from given where not exists (
-              select from volley.suppression s where s.recipient = given.recipient
-            )
+            select * from given where not ${isSuppressed({
+              recipient: "given.recipient",
+              messageClass: "$3::volley.message_class",
+              exempt: "$12",
+            })}
           ),
           accepted as (
             insert into volley.message (id, chunk_id, recipient, position, segments, text, field_values)
@@ -108,6 +111,7 @@ export function createChunks(pool: Pool, { slot }: { readonly slot: number }) {
           messages.map((message) => message.text?.reveal() ?? null),
           messages.map((message) => (message.values === null ? null : JSON.stringify(message.values))),
           chunk.state,
+          exemptClasses,
         ],
       });
       const row = rows[0];

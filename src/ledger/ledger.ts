@@ -1,12 +1,15 @@
 // [6] The ledger: the only owner of SQL about messages. What we promised, what we tried, how it ended.
 
 import type { Pool } from "pg";
-import { ATTEMPTS_MAX } from "../domain/message.ts";
+import { ATTEMPTS_MAX, type MessageClass } from "../domain/message.ts";
 import { createAttempts } from "./attempts.ts";
 import { createCampaigns } from "./campaigns.ts";
 import { createChunks } from "./chunks.ts";
 import { createMessages } from "./messages.ts";
+import { createInbox } from "./inbox.ts";
 import { isMigrated, migrateLedger } from "./migrate.ts";
+import { createReports } from "./reports.ts";
+import { createSuppressions } from "./suppressions.ts";
 import { createUnknowns } from "./unknowns.ts";
 
 export type Ledger = ReturnType<typeof createLedger>;
@@ -18,17 +21,22 @@ export type LedgerOptions = {
   readonly pool: Pool;
   /** Tries in a message's life, the first included. */
   readonly attemptsMax?: number;
+  /** Classes that reach people who opted out. */
+  readonly exemptClasses?: readonly MessageClass[];
 };
 
-export function createLedger({ pool, attemptsMax = ATTEMPTS_MAX }: LedgerOptions) {
+export function createLedger({ pool, attemptsMax = ATTEMPTS_MAX, exemptClasses = [] }: LedgerOptions) {
   // Two processes in one slot wait for each other's row, no more: a random slot is good enough.
   const writer = 1 + Math.floor(Math.random() * WRITERS_MAX) * 3;
   return {
     campaigns: createCampaigns(pool),
-    chunks: createChunks(pool, { slot: writer }),
-    attempts: createAttempts(pool, { attemptsMax, openSlot: writer + 1, recordSlot: writer + 2 }),
-    unknowns: createUnknowns(pool, { attemptsMax, slot: writer }),
+    chunks: createChunks(pool, { slot: writer, exemptClasses }),
+    attempts: createAttempts(pool, { attemptsMax, exemptClasses, openSlot: writer + 1, recordSlot: writer + 2 }),
+    unknowns: createUnknowns(pool, { attemptsMax, exemptClasses, slot: writer }),
+    suppressions: createSuppressions(pool, { slot: writer, exemptClasses }),
     messages: createMessages(pool),
+    inbox: createInbox(pool),
+    reports: createReports(pool, { slot: writer }),
     migrate: () => migrateLedger(pool),
     isMigrated: () => isMigrated(pool),
   };

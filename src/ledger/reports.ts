@@ -239,11 +239,13 @@ const JOIN = `
             where m.id in (select message_id from found) order by m.id for update
           ),
           known as (
-            select f.report_id, l.id as message_id, l.state as from_state, l.chunk_id,
+            select distinct on (f.report_id) f.report_id, l.id as message_id, l.state as from_state, l.chunk_id,
               -- A report about an earlier attempt is evidence; the message has gone on since.
               (d.call_id is null or l.call_id = d.call_id or l.provider_message_id = d.provider_message_id)
                 as is_current
             from found f join locked l on l.id = f.message_id join due d on d.id = f.report_id
+            -- A provider that used an id twice means the newer one.
+            order by f.report_id, is_current desc, l.id desc
           ),
           decisive as (
             select distinct on (k.message_id) k.message_id, k.report_id, k.from_state, k.chunk_id, d.reason,

@@ -8,6 +8,7 @@ import type { CallId, CampaignId, MessageClass, MessageId, MessageState } from "
 import type { PhoneNumber } from "../domain/phone-number.ts";
 import { countMoves } from "./count-moves.ts";
 import { MESSAGE_COLUMNS, type MessageRow, toStoredMessage } from "./stored-message.ts";
+import { type Exemption, isSuppressed } from "./suppressed.ts";
 
 export type DueUnknown = {
   readonly attemptId: string;
@@ -50,7 +51,11 @@ export type StoredCall = {
 
 export function createUnknowns(
   pool: Pool,
-  { attemptsMax, slot }: { readonly attemptsMax: number; readonly slot: number },
+  {
+    attemptsMax,
+    exemptClasses,
+    slot,
+  }: Exemption & { readonly attemptsMax: number; readonly slot: number },
 ) {
   return {
     /** Takes the unknowns whose time has come; they come back after `againInMs` unless somebody settles or postpones them. */
@@ -110,9 +115,9 @@ export function createUnknowns(
       const { rows } = await pool.query<{ verdict: "granted" | "not-now" | "never" }>(
         `with asked as (
            select m.id, m.chunk_id, m.attempts < $3 and (m.expires_at is null or m.expires_at > now())
-             and not exists (select from volley.suppression s where s.recipient = m.recipient) as may
-           from volley.message m
-           where m.chunk_id = $1 and m.call_id = $2 and m.state = 'unknown' for update
+             and not ${isSuppressed({ recipient: "m.recipient", messageClass: "c.class", exempt: "$4" })} as may
+           from volley.message m join volley.chunk c on c.id = m.chunk_id
+           where m.chunk_id = $1 and m.call_id = $2 and m.state = 'unknown' for update of m
          ),
          running as materialized (
            select k.id, k.state = 'running' as runs from volley.campaign k
@@ -130,7 +135,7 @@ export function createUnknowns(
            from asked, verdict where m.id = asked.id and verdict.verdict = 'granted'
          )
          select verdict from verdict`,
-        [chunkOf(callId), callId, attemptsMax],
+        [chunkOf(callId), callId, attemptsMax, exemptClasses],
       );
       return rows[0]?.verdict ?? "never";
     },

@@ -11,12 +11,15 @@ import type { Logger } from "../platform/log.ts";
 
 export type Circuits = {
   /** A call that was answered soundly; one that took very long counts as bad, too. */
-  readonly succeeded: (account: Account, tookMs: number) => Promise<void>;
+  readonly succeeded: (account: Account, tookMs: number) => Promise<Verdict>;
   /** Counts a failed call; resolves when a pause that it caused is set. */
-  readonly failed: (account: Account, reason: string) => Promise<void>;
+  readonly failed: (account: Account, reason: string) => Promise<Verdict>;
   /** True: a failure now is the account's, not the message's. */
   readonly isSuspect: (account: Account) => boolean;
 };
+
+/** opened: the account is paused for this call. */
+export type Verdict = "opened" | "as-before";
 
 const BAD_IN_A_ROW_TO_OPEN = 5;
 const BAD_IN_A_ROW_TO_SUSPECT = 2;
@@ -45,17 +48,18 @@ export function createCircuits({
     return state;
   }
 
-  async function bad(account: Account, reason: string): Promise<void> {
+  async function bad(account: Account, reason: string): Promise<Verdict> {
     const state = stateOf(account);
     remember(state, true);
     state.badInARow += 1;
     const nowMs = performance.now();
-    if (!isTimeToOpen(state) || nowMs < state.untilMs) return;
+    if (!isTimeToOpen(state) || nowMs < state.untilMs) return "as-before";
     const pauseMs = Math.min(PAUSE_LAST_MS, PAUSE_FIRST_MS * 2 ** state.opened);
     state.opened += 1;
     state.untilMs = nowMs + pauseMs;
     log.warn({ account: account.name, reason, pauseMs }, "account fails; its messages wait or go elsewhere");
     await pause(account, pauseMs, reason);
+    return "opened";
   }
 
   return {
@@ -72,6 +76,7 @@ export function createCircuits({
       remember(state, false);
       state.badInARow = 0;
       state.opened = 0;
+      return "as-before";
     },
 
     isSuspect: (account) => {

@@ -12,7 +12,8 @@ import type { Logger } from "../platform/log.ts";
 export type SendChunk = { readonly step: "send-chunk"; readonly account: string; readonly chunkId: ChunkId };
 export type RefreshToken = { readonly step: "refresh-token"; readonly account: string };
 export type Reconcile = { readonly step: "reconcile" };
-export type ScheduledPayload = RefreshToken | Reconcile;
+export type ApplyReports = { readonly step: "apply-reports" };
+export type ScheduledPayload = RefreshToken | Reconcile | ApplyReports;
 export type Payload = SendChunk | ScheduledPayload;
 
 export const SCHEDULE_QUEUE = "schedule";

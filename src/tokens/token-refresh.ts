@@ -15,7 +15,7 @@ import type { Sensitive } from "../domain/sensitive.ts";
 import type { TokenCell, TokenCells } from "../engine/engine.ts";
 import type { Logger } from "../platform/log.ts";
 import type { TokenReply } from "./oauth-client.ts";
-import { openToken, type SealKey, sealToken } from "./seal.ts";
+import { openSealed, type SealKey, seal } from "../domain/seal.ts";
 
 /** Longer than a token call with its deadline and the gap before it. */
 const LEASE_MS = 15_000;
@@ -84,7 +84,7 @@ export function createTokenRefresher(options: {
   }
 
   function open(account: Account, cell: TokenCell, nowMs: number): LiveToken | null {
-    const value = openToken(cell.sealed, account.name, encryptionKey);
+    const value = openSealed(cell.sealed, account.name, encryptionKey);
     if (value === null) {
       const generation = cell.generation;
       log.warn({ account: account.name, generation }, "a token of another encryption key is fetched anew");
@@ -105,7 +105,7 @@ export function createTokenRefresher(options: {
       return reply;
     }
     const { token, lifeMs } = reply;
-    const sealed = sealToken(token, account.name, encryptionKey);
+    const sealed = seal(token, account.name, encryptionKey);
     if (!(await cells.write(account.name, { holder, sealed, lifeMs }))) {
       log.warn({ account: account.name }, "the token call took longer than its lease; its token is dropped");
       return { kind: "lease-lost" };

@@ -58,10 +58,7 @@ it("somebody who opts out in mid-campaign gets nothing afterwards", async () => 
   await route.start(id);
   await route.work();
   await route.simulator.untilAccepted("mobile-digital", 50);
-  await route.pool.query(
-    "insert into volley.suppression (recipient, reason) select unnest($1::text[]), 'stop'",
-    [late],
-  );
+  await route.ledger.suppressions.add(late.map(optOut));
   expect(await route.untilFinished(id)).toBe("completed");
   expect(await route.counts(id)).toEqual({ accepted: 350, suppressed: 50 });
   const received = route.simulator.acceptedPerRecipient("mobile-digital");

@@ -168,9 +168,7 @@ describe("rows that are left out", () => {
   });
 
   it("a person who opted out is counted as suppressed, not as a duplicate", async () => {
-    await bench.pool.query("insert into volley.suppression (recipient, reason) values ($1, 'stop')", [
-      swede(1),
-    ]);
+    await bench.ledger.suppressions.add([optOut(swede(1))]);
     const result = await accept(file([swede(0), swede(1), swede(1), swede(2)]));
     expect(result).toMatchObject({ accepted: 2, suppressed: 2, duplicates: 0 });
     await audit(bench, result.id);

@@ -31,9 +31,7 @@ const draft: MessageDraft = {
 let bench: LedgerBench;
 beforeAll(async () => {
   bench = await openLedgerBench();
-  await bench.pool.query(
-    "insert into volley.suppression (recipient, reason) values ('+46701740699', 'stop')",
-  );
+  await bench.ledger.suppressions.add([optOut("+46701740699")]);
 });
 afterAll(() => bench.close());
 

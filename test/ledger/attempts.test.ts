@@ -79,9 +79,12 @@ describe("attempts", () => {
 
   it("are never opened for a person who opted out after the intake: the message is suppressed", async () => {
     const { campaign, chunk, ids } = await setup(3);
-    await bench.pool.query("insert into volley.suppression (recipient, reason) values ($1, 'STOP')", [
-      phone(1),
-    ]);
+    // Stored by itself, as if the messages had come into the queue only afterwards.
+    await bench.pool.query(
+      `insert into volley.suppression (hash, reason, source)
+       values (volley.recipient_hash($1), 'wrote-stop', 'inbound')`,
+      [phone(1)],
+    );
     expect(await open(chunk, ids)).toEqual(["sending", "suppressed", "sending"]);
     await bench.pool.query("delete from volley.suppression");
     await audit(bench, campaign.id);

@@ -7,7 +7,9 @@ import { expect } from "vitest";
 import type { ChunkId } from "../../src/domain/campaign.ts";
 import { createCampaignId, recipientMessageId } from "../../src/domain/ids.ts";
 import { type CampaignId, type MessageClass, mayMove, messageStates } from "../../src/domain/message.ts";
+import type { OptOutSource } from "../../src/domain/opt-out.ts";
 import type { PhoneNumber } from "../../src/domain/phone-number.ts";
+import type { NewOptOut } from "../../src/ledger/insert-opt-outs.ts";
 import { createLedger, type Ledger } from "../../src/ledger/ledger.ts";
 import { createPool } from "../../src/platform/postgres.ts";
 import { createDatabase } from "./database.ts";
@@ -100,6 +102,10 @@ export async function addCampaign(
   );
   await ledger.chunks.release(id, 16);
   return { id, chunkId };
+}
+
+export function optOut(number: string, source: OptOutSource = "person"): NewOptOut {
+  return { number: number as PhoneNumber, reason: "asked", source, at: null };
 }
 
 export const noSettling = { transactional: null, reminder: null, marketing: null } as const;

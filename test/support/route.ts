@@ -14,6 +14,7 @@ import { releaseCampaign } from "../../jobs/release-campaign.ts";
 import { startWorker, type Worker } from "../../jobs/worker.ts";
 import { intakeRules } from "../../src/cli/campaign.ts";
 import { parseConfig } from "../../src/config.ts";
+import { type ProviderName, providerNames } from "../../src/domain/account.ts";
 import { isFinished } from "../../src/domain/campaign.ts";
 import type { CampaignId, MessageClass } from "../../src/domain/message.ts";
 import { acceptCampaign } from "../../src/intake/accept-campaign.ts";
@@ -25,13 +26,14 @@ import { createSimulator, type Simulator } from "../../src/simulator/server.ts";
 import { createDatabase } from "./database.ts";
 import { audit as auditLedger, silent } from "./ledger.ts";
 import { startRedis } from "./redis.ts";
+import { accountAt } from "./volley-command.ts";
 import { startWorkerProcess, type WorkerProcess } from "./worker-processes.ts";
 
 export const engines = ["postgres", "redis"] as const;
 export type EngineName = (typeof engines)[number];
-/** Also the names of the route's two accounts. */
+/** Also the names of the route's accounts; these two when a test does not choose. */
 export const accountNames = ["sinch", "mobile-digital"] as const;
-export type AccountName = (typeof accountNames)[number];
+export type AccountName = ProviderName;
 
 export type Person = { readonly to: string; readonly values: readonly string[] };
 export type CampaignOptions = {
@@ -43,6 +45,11 @@ export type CampaignOptions = {
 export type RouteOptions = {
   readonly engine?: EngineName;
   readonly simulator?: SimulatorOptions;
+  readonly accounts?: readonly AccountName[];
+  /** As in volley.yaml. */
+  readonly routes?: readonly object[];
+  /** Settings of single accounts that go over the harness's own. */
+  readonly overrides?: (simulator: Simulator) => Readonly<Partial<Record<AccountName, object>>>;
   readonly limits?: Readonly<Partial<Record<AccountName, Limits>>>;
   /** Settings of volley.yaml that go over the harness's own. */
   readonly settings?: Readonly<Record<string, unknown>>;
@@ -152,7 +159,7 @@ export async function openRoute(options: RouteOptions = {}) {
     /** As if a minute had passed: what dead workers held is free, and the sweep has found it. */
     async passMinute(): Promise<void> {
       await pool.query("update volley.chunk set lease_until = now() where lease is not null");
-      for (const name of accountNames) {
+      for (const name of parts.accounts.keys()) {
         const queue = openQueue(accountQueue(name), parts.engine.queueBackend, silent);
         await queue.obliterate({ force: true });
         await queue.resume();
@@ -179,7 +186,7 @@ async function openTestRedis(closers: (() => unknown)[]): Promise<string> {
 }
 
 function describeConfig(
-  { limits, settings }: RouteOptions,
+  { accounts = accountNames, limits, overrides, routes, settings }: RouteOptions,
   simulator: Simulator,
   database: string,
   redis: string | null,
@@ -187,24 +194,13 @@ function describeConfig(
   return {
     database,
     ...(redis === null ? {} : { redis }),
-    accounts: [
-      {
-        name: "sinch",
-        provider: "sinch",
-        baseUrl: simulator.baseUrl("sinch"),
-        credentials: { projectId: "demo-project", keyId: "demo-id", keySecret: "demo-secret" },
-        from: "Volley",
-        limits: { ...FAST, ...limits?.sinch },
-      },
-      {
-        name: "mobile-digital",
-        provider: "mobile-digital",
-        baseUrl: simulator.baseUrl("mobile-digital"),
-        credentials: { clientId: "demo-id", clientSecret: "demo-secret" },
-        limits: { ...FAST, ...limits?.["mobile-digital"] },
-      },
-    ],
-    routes: [{ prefix: "+46", accounts: ["sinch"] }, { accounts: ["mobile-digital"] }],
+    accounts: accounts.map((name) => ({
+      ...accountAt(simulator.url, name),
+      ...(name === "mobile-digital" ? {} : { from: "Volley" }),
+      limits: { ...FAST, ...limits?.[name] },
+      ...overrides?.(simulator)[name],
+    })),
+    routes: routes ?? [{ prefix: "+46", accounts: ["sinch"] }, { accounts: ["mobile-digital"] }],
     retry: { baseMs: 100 },
     unknown: { lookUpAfterSeconds: [0.2, 0.5], resendTransactionalAfterSeconds: 0.5 },
     log: "warn",
@@ -212,9 +208,16 @@ function describeConfig(
   };
 }
 
-/** Swedish numbers go through Sinch, Australian ones through mobile.digital. */
+/** Numbers of one country for each account: Sweden, Britain, Norway and Australia. */
+const FIRST_NUMBERS: Readonly<Record<AccountName, number>> = {
+  sinch: 46_701_000_000,
+  infobip: 447_400_000_000,
+  smscx: 4_740_000_000,
+  "mobile-digital": 61_400_000_000,
+};
+
 export function people(account: AccountName, count: number): Person[] {
-  const first = account === "sinch" ? 46_701_000_000 : 61_400_000_000;
+  const first = FIRST_NUMBERS[account];
   return Array.from({ length: count }, (_, index) => ({
     to: `+${first + index}`,
     values: [`Name ${index}`, `code-${index}`],
@@ -274,7 +277,10 @@ async function auditRoute(
     [id],
   );
   const received = (to: string) =>
-    accountNames.reduce((sum, name) => sum + (simulator.acceptedPerRecipient(name).get(to.slice(1)) ?? 0), 0);
+    providerNames.reduce(
+      (sum, name) => sum + (simulator.acceptedPerRecipient(name).get(to.slice(1)) ?? 0),
+      0,
+    );
   const wrong = rows.filter(({ recipient, state }) => {
     const count = received(recipient);
     if (state === "accepted") return resends ? count < 1 : count !== 1;

@@ -1,11 +1,12 @@
-// [3] How a token lies in the engine: sealed with AES-256-GCM when the configuration has a key, else in plain.
+// How a token or a webhook's secret lies at rest: sealed with AES-256-GCM when the configuration has a key, else in
+// plain.
 //
-// The account's name is authenticated along with the token, so a sealed token cannot be moved to another
-// account. What cannot be opened (another key, another account, a bit changed, sealing switched on or off since)
-// is null, and the token is fetched anew; a plain token is not taken where a key is set.
+// The owner's name (an account, an endpoint) is authenticated along with the value, so a sealed value cannot be
+// moved to another owner. What cannot be opened (another key, another owner, a bit changed, sealing switched on or
+// off since) is null, and its reader gets a new one; a plain value is not taken where a key is set.
 
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
-import { type Sensitive, sensitive } from "../domain/sensitive.ts";
+import { type Sensitive, sensitive } from "./sensitive.ts";
 
 const ALGORITHM = "aes-256-gcm";
 export const KEY_BYTES = 32;
@@ -16,23 +17,23 @@ const PLAIN = "plain:";
 
 export type SealKey = Sensitive<Buffer> | null;
 
-export function sealToken(token: Sensitive<string>, account: string, key: SealKey): string {
-  if (key === null) return PLAIN + token.reveal();
+export function seal(value: Sensitive<string>, owner: string, key: SealKey): string {
+  if (key === null) return PLAIN + value.reveal();
   const nonce = randomBytes(NONCE_BYTES);
   const cipher = createCipheriv(ALGORITHM, key.reveal(), nonce, { authTagLength: TAG_BYTES });
-  cipher.setAAD(Buffer.from(account));
-  const hidden = Buffer.concat([cipher.update(token.reveal(), "utf8"), cipher.final()]);
+  cipher.setAAD(Buffer.from(owner));
+  const hidden = Buffer.concat([cipher.update(value.reveal(), "utf8"), cipher.final()]);
   return SEALED + Buffer.concat([nonce, cipher.getAuthTag(), hidden]).toString("base64");
 }
 
-export function openToken(sealed: string, account: string, key: SealKey): Sensitive<string> | null {
+export function openSealed(sealed: string, owner: string, key: SealKey): Sensitive<string> | null {
   if (key === null) return sealed.startsWith(PLAIN) ? sensitive(sealed.slice(PLAIN.length)) : null;
   if (!sealed.startsWith(SEALED)) return null;
   const bytes = Buffer.from(sealed.slice(SEALED.length), "base64");
   if (bytes.length < NONCE_BYTES + TAG_BYTES) return null;
   const nonce = bytes.subarray(0, NONCE_BYTES);
   const decipher = createDecipheriv(ALGORITHM, key.reveal(), nonce, { authTagLength: TAG_BYTES });
-  decipher.setAAD(Buffer.from(account));
+  decipher.setAAD(Buffer.from(owner));
   decipher.setAuthTag(bytes.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES));
   try {
     const opened = Buffer.concat([
