@@ -5,8 +5,9 @@ import { setInterval } from "node:timers";
 import type { StepEnd } from "../src/domain/step-end.ts";
 import type { Parts } from "../src/parts.ts";
 import { type Consumer, consume } from "../src/queue/consume.ts";
-import { accountQueue, type Payload, SCHEDULE_QUEUE } from "../src/queue/queues.ts";
+import { accountQueue, type Payload, SCHEDULE_QUEUE, WEBHOOK_QUEUE } from "../src/queue/queues.ts";
 import { applyReports } from "./apply-reports.ts";
+import { deliverDue, deliverWebhooks } from "./deliver-webhook.ts";
 import { reconcile } from "./reconcile.ts";
 import { refreshToken } from "./refresh-token.ts";
 import { sendChunk } from "./send-chunk.ts";
@@ -21,6 +22,9 @@ export type Worker = {
 const CHUNKS_AT_ONCE = 4;
 const SWEEP_EVERY_MS = 5_000;
 const APPLY_EVERY_MS = 1_000;
+const DELIVER_EVERY_MS = 1_000;
+/** Not below the ledger's ENDPOINTS_MAX, so that no endpoint waits for another. A job mostly waits for its receiver. */
+const ENDPOINTS_AT_ONCE = 100;
 /** The timers are slower than the schedules they stand in for, so that they find nothing to do. */
 const TIMER_SLOWER = 1.5;
 const JITTER = 0.1;
@@ -37,6 +41,10 @@ export async function startWorker(parts: Parts): Promise<Worker> {
         return reconcile(parts);
       case "apply-reports":
         return applyReports(parts);
+      case "deliver-due":
+        return deliverDue(parts);
+      case "deliver-webhooks":
+        return deliverWebhooks(parts, payload, signal);
       default:
         return payload satisfies never;
     }
@@ -44,6 +52,7 @@ export async function startWorker(parts: Parts): Promise<Worker> {
   const names = [...parts.accounts.keys()];
   const consumers: Consumer[] = [
     ...names.map((name) => ({ queue: accountQueue(name), concurrency: CHUNKS_AT_ONCE })),
+    { queue: WEBHOOK_QUEUE, concurrency: ENDPOINTS_AT_ONCE },
     { queue: SCHEDULE_QUEUE, concurrency: 2 },
   ].map((one) => consume({ ...one, run, backend: engine.queueBackend, log }));
 
@@ -52,12 +61,14 @@ export async function startWorker(parts: Parts): Promise<Worker> {
   const timers = [
     every(SWEEP_EVERY_MS * TIMER_SLOWER, () => reconcile(parts)),
     every(APPLY_EVERY_MS * TIMER_SLOWER, () => applyReports(parts)),
+    every(DELIVER_EVERY_MS * TIMER_SLOWER, () => deliverDue(parts)),
     ...oauth.map((account) => every(refreshEveryMs * TIMER_SLOWER, () => refreshToken(parts, { account }))),
   ];
   // Neither blocks the start: with the queue away, the timers do the schedules' work.
   const schedules = [
     enqueue.schedule("reconcile", { step: "reconcile" }, SWEEP_EVERY_MS),
     enqueue.schedule("apply-reports", { step: "apply-reports" }, APPLY_EVERY_MS),
+    enqueue.schedule("deliver-due", { step: "deliver-due" }, DELIVER_EVERY_MS),
     ...oauth.map((account) =>
       enqueue.schedule(
         `refresh-token-${account}`,

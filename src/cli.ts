@@ -6,6 +6,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { endProcess, ignoreClosedPipes, reportFailure } from "./cli/ending.ts";
 import { roles } from "./cli/roles.ts";
+import { addWebhookCommands } from "./cli/webhook-commands.ts";
 import { messageClasses, messageStates } from "./domain/message.ts";
 
 const USAGE = 2;
@@ -63,6 +64,13 @@ program
     collect,
     [],
   )
+  .option(
+    "--report-delay <ms>",
+    "time from taking a message to its delivery report",
+    countOf(0, 86_400_000),
+    1000,
+  )
+  .option("--undelivered <share>", "share of the people who do not get their message", share, 0.05)
   .action(async (options) => {
     const { simulate } = await import("./cli/simulate.ts");
     await simulate(options);
@@ -156,6 +164,105 @@ message
     await listMessages({ ...global(), ...options });
   });
 
+const unknown = program
+  .command("unknown")
+  .description("messages of which nobody knows whether they were sent");
+unknown
+  .command("list")
+  .description("the oldest unknown messages, with the reference to look for at the provider")
+  .option("--campaign <id>", "of this campaign")
+  .option("--limit <rows>", "rows at most", countOf(1, 500), 50)
+  .option("--json", "print JSON")
+  .action(async (options) => {
+    const { listUnknowns } = await import("./cli/unknown.ts");
+    await listUnknowns({ ...global(), ...options });
+  });
+unknown
+  .command("resolve <id>")
+  .description("what a person found out about one: it was sent, send it again, or give it up")
+  .addOption(
+    new Option("--as <decision>", "accepted: it was sent; resend: send it (again); failed: give it up")
+      .choices(["accepted", "resend", "failed"])
+      .makeOptionMandatory(),
+  )
+  .action(async (id, options) => {
+    const { resolveUnknown } = await import("./cli/unknown.ts");
+    await resolveUnknown(id, { ...global(), ...options });
+  });
+
+const optOut = program.command("opt-out").description("people who do not want to be written to");
+optOut
+  .command("add <number>")
+  .description("opt a person out; what still waits for the person is not sent")
+  .option("--country <code>", "country of a number without +: SE, GB ...")
+  .option("--reason <text>", "why, in a few words and without the number", "added-by-hand")
+  .option("--json", "print JSON")
+  .addHelpText("after", "\nExample:\n  volley opt-out add +46701740605 --reason complaint")
+  .action(async (number, options) => {
+    const { addOptOut } = await import("./cli/opt-out.ts");
+    await addOptOut(number, { ...global(), ...options });
+  });
+optOut
+  .command("remove <number>")
+  .description("let a person be written to again")
+  .option("--country <code>", "country of a number without +: SE, GB ...")
+  .addHelpText("after", "\nExample:\n  volley opt-out remove 0701740605 --country SE")
+  .action(async (number, options) => {
+    const { removeOptOut } = await import("./cli/opt-out.ts");
+    await removeOptOut(number, { ...global(), ...options });
+  });
+optOut
+  .command("list")
+  .description("who opted out, the newest first; or what people wrote that may be an opt-out")
+  .option("--review", "messages from people that somebody has to read and decide about")
+  .option("--limit <rows>", "rows at most", countOf(1, 500), 50)
+  .option("--json", "print JSON")
+  .addHelpText(
+    "after",
+    `
+Example:
+  volley opt-out list --review
+  Decide with: volley opt-out add NUMBER, or volley opt-out dismiss ID`,
+  )
+  .action(async (options) => {
+    const { listOptOuts } = await import("./cli/opt-out.ts");
+    await listOptOuts({ ...global(), ...options });
+  });
+optOut
+  .command("dismiss <id>")
+  .description("what this person wrote is no opt-out; takes it off the list of --review")
+  .addHelpText("after", "\nExample:\n  volley opt-out dismiss 17")
+  .action(async (id) => {
+    const { dismissReview } = await import("./cli/opt-out.ts");
+    await dismissReview(id, global());
+  });
+optOut
+  .command("import <file>")
+  .description('opt out everybody in a CSV file with a header row; "-" reads standard input')
+  .option("--column <name>", "the column that holds the phone number (default: found by its name)")
+  .option("--country <code>", "country of numbers without +: SE, GB ...")
+  .option("--reason <text>", "why, in a few words", "imported")
+  .option("--json", "print JSON")
+  .addHelpText("after", "\nExample:\n  volley opt-out import do-not-write.csv --country SE")
+  .action(async (file, options) => {
+    const { importFile } = await import("./cli/opt-out-file.ts");
+    await importFile(file, { ...global(), ...options });
+  });
+optOut
+  .command("export")
+  .description("everybody who opted out, as CSV that import reads")
+  .option("--out <file>", "write to this file instead of standard output; it must not exist yet")
+  .addHelpText("after", "\nExample:\n  volley opt-out export --out opt-outs.csv")
+  .action(async (options) => {
+    const { exportOptOuts } = await import("./cli/opt-out-file.ts");
+    await exportOptOuts({ ...global(), ...options });
+  });
+
+addWebhookCommands(program.command("webhook").description("endpoints that hear of events"), {
+  global,
+  count: countOf(1, 500),
+});
+
 const token = program.command("token").description("the accounts' shared OAuth2 tokens");
 token
   .command("show")
@@ -206,6 +313,12 @@ function countOf(min: number, max: number): (text: string) => number {
     if (/^\d+$/.test(text) && count >= min && count <= max) return count;
     throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
   };
+}
+
+function share(text: string): number {
+  const value = /^\d*\.?\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= 0 && value <= 1) return value;
+  throw new InvalidArgumentError("It must be a share from 0 to 1, such as 0.05.");
 }
 
 ignoreClosedPipes();

@@ -16,9 +16,10 @@ import {
   type UnknownPolicy,
 } from "./domain/account.ts";
 import { VolleyError } from "./domain/errors.ts";
+import type { MessageClass } from "./domain/message.ts";
 import type { Route } from "./domain/route.ts";
 import { type Sensitive, sensitive } from "./domain/sensitive.ts";
-import { isJsonObject } from "./platform/json.ts";
+import { isJsonObject, type JsonObject } from "./platform/json.ts";
 import type { LogLevel } from "./platform/log.ts";
 import type { RedisAddress } from "./platform/redis.ts";
 import { providers } from "./providers/index.ts";
@@ -37,6 +38,10 @@ export type Config = {
   readonly routes: readonly Route[];
   readonly token: { readonly refreshEverySeconds: number };
   readonly retry: { readonly retries: number; readonly baseMs: number; readonly capMs: number };
+  /** Classes that reach people who opted out. */
+  readonly optOuts: { readonly exempt: readonly MessageClass[] };
+  /** True: webhooks may lead to this machine and private networks, and need no https. */
+  readonly webhooks: { readonly allowPrivateAddresses: boolean };
   readonly log: LogLevel;
   /** Settings that are read and checked but that this version does not act on yet. */
   readonly notYetEnforced: readonly string[];
@@ -136,6 +141,8 @@ function toConfig(
         : [everyAccount],
     token: form.token,
     retry: form.retry,
+    optOuts: form.optOuts,
+    webhooks: form.webhooks,
     log: form.log,
     notYetEnforced: notYetEnforced(form),
   };
@@ -180,29 +187,46 @@ function crossCheck(tree: unknown): Fault[] {
     names.add(name);
   });
   listAt(tree, "routes").forEach((route, index) => {
+    const named = new Set<string>();
     listAt(route, "accounts").forEach((given, at) => {
       const wanted = isJsonObject(given) ? given.name : given;
-      if (!isAccountName(wanted) || names.has(wanted)) return;
-      faults.push({ path: `routes[${index}].accounts[${at}]`, message: `no account is named "${wanted}"` });
+      if (!isAccountName(wanted)) return;
+      const path = `routes[${index}].accounts[${at}]`;
+      if (!names.has(wanted)) faults.push({ path, message: `no account is named "${wanted}"` });
+      else if (named.has(wanted)) faults.push({ path, message: `"${wanted}" stands in this route already` });
+      named.add(wanted);
     });
-  });
-  listAt(tree, "accounts").forEach((account, index) => {
-    if (!isJsonObject(account) || !isJsonObject(account.reports) || !isProviderName(account.provider)) return;
-    const { reportProofs } = providers[account.provider].facts;
-    const named = { hmacSecret: "hmac", basic: "basic", oauth2: "oauth2" } as const;
-    for (const [setting, proof] of Object.entries(named)) {
-      if (account.reports[setting] === undefined || reportProofs.includes(proof)) continue;
-      const message = `${account.provider} does not prove its reports in this way; remove it`;
-      faults.push({ path: `accounts[${index}].reports.${setting}`, message });
-    }
   });
   const isPublic = isJsonObject(tree) && isJsonObject(tree.server) && tree.server.publicUrl !== undefined;
   listAt(tree, "accounts").forEach((account, index) => {
-    if (isPublic || !isJsonObject(account) || account.reports === undefined) return;
-    const message = "needs server.publicUrl, the address at which the provider reaches this server";
-    faults.push({ path: `accounts[${index}].reports`, message });
+    if (!isJsonObject(account)) return;
+    const found = [...senderFaults(account), ...proofFaults(account)];
+    if (account.reports !== undefined && !isPublic) {
+      const message = "needs server.publicUrl, the address at which the provider reaches this server";
+      found.push({ path: "reports", message });
+    }
+    faults.push(...found.map(({ path, message }) => ({ path: `accounts[${index}].${path}`, message })));
   });
   return faults;
+}
+
+function senderFaults({ provider, from }: JsonObject): Fault[] {
+  if (!isProviderName(provider) || typeof from !== "string" || from === "") return [];
+  const message = providers[provider].senderFault(from);
+  return message === null ? [] : [{ path: "from", message }];
+}
+
+const PROOF_SETTINGS = { hmacSecret: "hmac", basic: "basic", oauth2: "oauth2" } as const;
+
+function proofFaults({ provider, reports }: JsonObject): Fault[] {
+  if (!isProviderName(provider) || !isJsonObject(reports)) return [];
+  const { reportProofs } = providers[provider].facts;
+  return Object.entries(PROOF_SETTINGS)
+    .filter(([setting, proof]) => reports[setting] !== undefined && !reportProofs.includes(proof))
+    .map(([setting]) => ({
+      path: `reports.${setting}`,
+      message: `${provider} does not prove its reports in this way; remove it`,
+    }));
 }
 
 function isProviderName(value: unknown): value is ProviderName {

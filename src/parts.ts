@@ -20,10 +20,12 @@ import { createHttpClient } from "./platform/http-client.ts";
 import type { Logger } from "./platform/log.ts";
 import { createPool, describeDatabaseError, waitForDatabase } from "./platform/postgres.ts";
 import { providers } from "./providers/index.ts";
+import { createReportSenders } from "./providers/report-senders.ts";
 import { createTransport } from "./providers/transport.ts";
 import { createEnqueue } from "./queue/enqueue.ts";
 import { fetchToken } from "./tokens/oauth-client.ts";
 import { createSharedTokens } from "./tokens/shared-token.ts";
+import { createWebhooks } from "./webhooks/webhooks.ts";
 
 export type Parts = Awaited<ReturnType<typeof openParts>>;
 
@@ -51,7 +53,12 @@ export async function openParts(
 
     const engine = openEngine(config, databaseUrl, log);
     closers.push(() => engine.close());
-    const ledger = createLedger({ pool, attemptsMax: config.retry.retries + 1 });
+    const ledger = createLedger({
+      pool,
+      attemptsMax: config.retry.retries + 1,
+      exemptClasses: config.optOuts.exempt,
+      encryptionKey: config.encryptionKey,
+    });
     await ledger.migrate();
     await engine.migrate().catch((error: unknown) => {
       // Redis may come later: until then work is accepted into the ledger, and workers wait. Without a Redis
@@ -82,6 +89,9 @@ export async function openParts(
     const leases = createLeaseKeeper({ extend: ledger.chunks.extendLeases, log });
     closers.push(() => leases.close());
 
+    const webhooks = createWebhooks(config.webhooks);
+    closers.push(() => webhooks.close());
+    const accounts = openAccounts(config);
     return {
       config,
       log,
@@ -93,7 +103,9 @@ export async function openParts(
       leases,
       circuits: createCircuits({ pause: limiter.pause, log }),
       transport: createTransport({ http }),
-      accounts: openAccounts(config),
+      accounts,
+      reportDoor: { senders: createReportSenders(accounts), store: ledger.inbox.store, log },
+      webhooks,
       retry: config.retry,
       /** The reasons why this process cannot work now; empty when it can. */
       async faults(): Promise<string[]> {

@@ -51,6 +51,26 @@ const mobile = {
   baseUrl: "https://gateway.example/prod/",
   credentials: { clientId: "client", clientSecret: "geheim" },
 };
+const infobip = {
+  name: "info",
+  provider: "infobip",
+  baseUrl: "https://x1y2z.api.infobip.example",
+  credentials: { clientId: "client", clientSecret: "geheim" },
+};
+const smscx = {
+  name: "cx",
+  provider: "smscx",
+  credentials: { applicationId: "application", applicationSecret: "geheim" },
+};
+const publicUrl = "https://sms.example.org";
+const REPORT_SECRET = "0123456789abcdef";
+/** The account with reports, and a server that its provider can reach. */
+const withReports = (account: object, reports: object = {}) => ({
+  server: { publicUrl },
+  accounts: [{ ...account, reports: { secret: REPORT_SECRET, ...reports } }],
+});
+/** Routes beside the accounts `main` and `mobile`. */
+const withRoutes = (...routes: object[]) => ({ accounts: [sinch, mobile], routes });
 const withAccount = (account: object) => ({ accounts: [account] });
 /** Each list holds the one before twice. */
 const aliases = (names: string) =>
@@ -77,6 +97,8 @@ describe("defaults", () => {
         routes: [{ class: null, prefixes: [], accounts: [] }],
         token: { refreshEverySeconds: 300 },
         retry: { retries: 3, baseMs: 1000, capMs: 60_000 },
+        optOuts: { exempt: [] },
+        webhooks: { allowPrivateAddresses: false },
         log: "info",
         notYetEnforced: [],
       });
@@ -100,7 +122,14 @@ describe("defaults", () => {
 
   it("route every number to the accounts in their order", () => {
     expect(parse({ accounts: [sinch, mobile] }).routes).toEqual([
-      { class: null, prefixes: [], accounts: ["main", "mobile"] },
+      {
+        class: null,
+        prefixes: [],
+        accounts: [
+          { name: "main", weight: null },
+          { name: "mobile", weight: null },
+        ],
+      },
     ]);
   });
 });
@@ -125,28 +154,30 @@ describe("values", () => {
       { class: "transactional", prefix: "+46", accounts: ["main"] },
       { prefix: ["+46", "+47"], accounts: ["main"] },
     ];
+    const accounts = [{ name: "main", weight: null }];
     expect(parse({ accounts: [sinch], routes }).routes).toEqual([
-      { class: "transactional", prefixes: ["+46"], accounts: ["main"] },
-      { class: null, prefixes: ["+46", "+47"], accounts: ["main"] },
+      { class: "transactional", prefixes: ["+46"], accounts },
+      { class: null, prefixes: ["+46", "+47"], accounts },
+    ]);
+  });
+
+  it("of a route's accounts may be names, or names with weights, side by side", () => {
+    const text = `
+accounts: ${JSON.stringify([sinch, mobile, infobip])}
+routes: [{ accounts: [{ name: main, weight: ${variable("SHARE")} }, mobile, { name: info }] }]`;
+    expect(parse(text, { SHARE: "3" }).routes[0]?.accounts).toEqual([
+      { name: "main", weight: 3 },
+      { name: "mobile", weight: null },
+      { name: "info", weight: null },
     ]);
   });
 
   it("that this version does not act on are taken, checked and named", () => {
     const config = parse({
-      server: { publicUrl: "https://sms.example.org/" },
-      accounts: [{ ...sinch, reports: { secret: "r" } }, mobile],
-      routes: [{ accounts: ["main", "mobile"] }],
       quietHours: { from: "21:00", to: "08:00", classes: ["marketing"] },
       retention: { messagesDays: 90, bodiesDays: 30 },
     });
-    expect(config.server.publicUrl).toBe("https://sms.example.org");
-    expect(config.notYetEnforced).toEqual([
-      "server.publicUrl",
-      "accounts[0].reports",
-      "routes[0].accounts[1]",
-      "quietHours",
-      "retention",
-    ]);
+    expect(config.notYetEnforced).toEqual(["quietHours", "retention"]);
   });
 
   it("are frozen, all the way down", () => {
@@ -331,14 +362,40 @@ describe("faults", () => {
       'quietHours.to: must be a time such as "21:00"',
       { quietHours: { from: "21:00", to: "24:00", classes: ["marketing"] } },
     ],
+    ["optOuts.exempt[0]: must be one of transactional, reminder", { optOuts: { exempt: ["marketing"] } }],
     ["retention.messagesDays: must be at least 1", { retention: { messagesDays: 0 } }],
     [
       "accounts[0].name: must be 1 to 40 lower-case letters, digits and dashes, such as main-sinch",
       withAccount({ ...sinch, name: "Main Sinch" }),
     ],
-    ["accounts[0].provider: must be one of sinch, mobile-digital", withAccount({ name: "main" })],
-    ["accounts[0].provider: must be one of sinch, mobile-digital", withAccount({ ...sinch, provider: "x" })],
+    [
+      "accounts[0].provider: must be one of sinch, infobip, smscx, mobile-digital",
+      withAccount({ name: "main" }),
+    ],
+    [
+      "accounts[0].provider: must be one of sinch, infobip, smscx, mobile-digital",
+      withAccount({ ...sinch, provider: "x" }),
+    ],
+    ["accounts[0].baseUrl: is missing", withAccount({ ...infobip, baseUrl: undefined })],
+    ["accounts[0].from: must not be empty", withAccount({ ...sinch, from: "" })],
+    ["accounts[0].from: must be text", withAccount({ ...sinch, from: 46701234567 })],
     ["accounts[0].from: must have at most 20 characters", withAccount({ ...sinch, from: "x".repeat(21) })],
+    [
+      "accounts[0].from: must have up to 11 characters of the SMS alphabet, or up to 15 digits",
+      withAccount({ ...sinch, from: "Acme and Sons" }),
+    ],
+    [
+      "accounts[0].from: must have up to 11 characters of the SMS alphabet, or up to 15 digits",
+      withAccount({ ...infobip, from: "Ресторан" }),
+    ],
+    [
+      "accounts[0].from: is wanted by SMS.CX and must have 3 to 15 characters",
+      withAccount({ ...smscx, from: "AB" }),
+    ],
+    [
+      "accounts[0].from: cannot be chosen at mobile.digital; leave it out",
+      withAccount({ ...mobile, from: "Acme" }),
+    ],
     ["accounts[0].limits.inFlight: must be at least 1", withAccount({ ...sinch, limits: { inFlight: 0 } })],
     [
       "accounts[0].limits.requestsPerSecond: must be at least 0.01",
@@ -358,6 +415,37 @@ describe("faults", () => {
       withAccount({ ...mobile, credentials: { clientId: "c", clientSecret: "geheim\n" } }),
     ],
     ["routes[0].accounts: must not be empty", { routes: [{ accounts: [] }] }],
+    [
+      'routes[0].accounts[2]: "main" stands in this route already',
+      withRoutes({ accounts: ["main", "mobile", { name: "main", weight: 2 }] }),
+    ],
+    [
+      'routes[1].accounts[0]: no account is named "other"',
+      withRoutes({ accounts: ["main"] }, { accounts: [{ name: "other" }] }),
+    ],
+    [
+      "routes[0].accounts[0].weight: must be at least 1; without a weight the account stands by",
+      withRoutes({ accounts: [{ name: "main", weight: 0 }] }),
+    ],
+    [
+      "routes[0].accounts[0].weight: must be at most 1000",
+      withRoutes({ accounts: [{ name: "main", weight: 1001 }] }),
+    ],
+    [
+      "routes[0].accounts[0].weight: must be a whole number",
+      withRoutes({ accounts: [{ name: "main", weight: 1.5 }] }),
+    ],
+    [
+      "routes[0].accounts[0].share: is not a setting; known here: name, weight",
+      withRoutes({ accounts: [{ name: "main", share: 1 }] }),
+    ],
+    ["routes[0].accounts[0].name: is missing", withRoutes({ accounts: [{ weight: 1 }] })],
+    ["routes[0].accounts[0]: must be an account's name, or { name, weight }", withRoutes({ accounts: [42] })],
+    [
+      "routes[0].accounts[0]: must be 1 to 40 lower-case letters, digits and dashes, such as main-sinch",
+      withRoutes({ accounts: ["Main Sinch"] }),
+    ],
+    ["webhooks.allowPrivateAddresses: must be true or false", { webhooks: { allowPrivateAddresses: "yes" } }],
     ["routes[0].accounts: is missing", { routes: [{ prefix: "+46" }] }],
     [
       'routes[0].prefix: must be a prefix such as "+46", in quotes, or a list of them',
@@ -426,6 +514,139 @@ describe("Sinch logs in", () => {
   });
 });
 
+describe.each([
+  [infobip, "clientId", "clientSecret"],
+  [smscx, "applicationId", "applicationSecret"],
+] as const)("$provider logs in", (base, id, secret) => {
+  const account = (credentials: object) => withAccount({ ...base, credentials });
+  const pair = { [id]: "i", [secret]: "s" };
+
+  it.each([pair, { apiKey: "k" }])("with %j", (credentials) => {
+    const [read] = parse(account(credentials)).accounts;
+    expect(Object.keys(read?.credentials ?? {})).toEqual(Object.keys(credentials));
+    expect(read?.region).toBeNull();
+  });
+
+  it("with a pair beside which the other login's key stands empty", () => {
+    const [read] = parse(
+      `accounts: [${JSON.stringify(account({ ...pair, apiKey: null }).accounts[0])}]`,
+    ).accounts;
+    expect(Object.keys(read?.credentials ?? {})).toEqual([id, secret]);
+  });
+
+  const logins = `${id} and ${secret}, or apiKey`;
+  it.each<[fault: string, credentials: object]>([
+    [`: must hold ${logins}`, {}],
+    [`: must hold ${logins}`, { apikey: "k" }],
+    [`: holds two logins; keep one: ${logins}`, { ...pair, apiKey: "k" }],
+    [`: holds two logins; keep one: ${logins}`, { [id]: "i", apiKey: "k" }],
+    [`.${secret}: is missing`, { [id]: "i" }],
+    [`.${id}: is missing`, { [secret]: "s" }],
+    [`.${secret}: must not be empty`, { ...pair, [secret]: "" }],
+    [".apiKey: must be text", { apiKey: 42 }],
+    [".region: is not a setting; known here: apiKey", { apiKey: "k", region: "eu" }],
+    [`.apiKye: is not a setting; known here: ${id}, ${secret}`, { ...pair, apiKye: "geheim" }],
+  ])("or hears: credentials%s", (fault, credentials) => {
+    expect(faultsOf(account(credentials))).toEqual([`accounts[0].credentials${fault}`]);
+  });
+
+  it("and hears of the variable that is not set, and of nothing else", () => {
+    const text = `accounts: [${JSON.stringify({ ...base, credentials: { ...pair, [secret]: "VALUE" } })}]`;
+    expect(faultsOf(text.replace("VALUE", variable("SECRET_OF_MINE")))).toEqual([
+      `accounts[0].credentials.${secret}: environment variable SECRET_OF_MINE is not set`,
+    ]);
+  });
+});
+
+it("mobile.digital knows one login only", () => {
+  const credentials = { clientId: "c", clientSecret: "s", apiKey: "geheim" };
+  expect(faultsOf(withAccount({ ...mobile, credentials }))).toEqual([
+    "accounts[0].credentials.apiKey: is not a setting; known here: clientId, clientSecret",
+  ]);
+});
+
+describe("reports", () => {
+  it("are asked for at an address that ends in the account's name and the secret", () => {
+    const [account] = parse({ ...withReports(sinch), server: { publicUrl: `${publicUrl}/sms/` } }).accounts;
+    expect(account?.reports?.url.reveal()).toBe(`${publicUrl}/sms/reports/main/${REPORT_SECRET}`);
+    expect(account?.reports).toMatchObject({
+      hmacSecret: null,
+      basic: null,
+      oauth2: null,
+      overdueAfterMs: 86_400_000,
+    });
+    expect(parse(withAccount(sinch)).accounts[0]?.reports).toBeNull();
+  });
+
+  it("may be proved by what the provider can send", () => {
+    const basic = { user: "sinch", password: "a:b" };
+    const [first] = parse(withReports(sinch, { hmacSecret: "h", basic, overdueAfterSeconds: 60 })).accounts;
+    expect(first?.reports?.hmacSecret?.reveal()).toBe("h");
+    expect(first?.reports?.basic?.reveal()).toBe("sinch:a:b");
+    expect(first?.reports?.overdueAfterMs).toBe(60_000);
+    const oauth2 = { clientId: "infobip", clientSecret: "o" };
+    const [other] = parse(withReports(infobip, { oauth2 })).accounts;
+    expect(other?.reports?.oauth2?.clientId).toBe("infobip");
+    expect(other?.reports?.oauth2?.clientSecret.reveal()).toBe("o");
+  });
+
+  const basic = { user: "u", password: "geheim" };
+  const oauth2 = { clientId: "c", clientSecret: "geheim" };
+  it.each<[fault: string, source: object]>([
+    [
+      ".reports: needs server.publicUrl, the address at which the provider reaches this server",
+      { accounts: withReports(sinch).accounts },
+    ],
+    [
+      ".reports.secret: must be 16 to 128 letters, digits, - and _ (openssl rand -hex 24)",
+      withReports(sinch, { secret: "geheim" }),
+    ],
+    [
+      ".reports.secret: must be 16 to 128 letters, digits, - and _ (openssl rand -hex 24)",
+      withReports(sinch, { secret: `${REPORT_SECRET}/geheim` }),
+    ],
+    [".reports.secret: is missing", withReports(sinch, { secret: undefined })],
+    [
+      ".reports: holds both basic and oauth2; a provider sends one of them",
+      withReports(sinch, { basic, oauth2 }),
+    ],
+    [
+      ".reports.basic.user: must not hold a colon, which ends it in HTTP Basic",
+      withReports(sinch, { basic: { user: "a:b", password: "geheim" } }),
+    ],
+    [".reports.basic.password: is missing", withReports(sinch, { basic: { user: "u" } })],
+    [".reports.oauth2.clientSecret: is missing", withReports(infobip, { oauth2: { clientId: "c" } })],
+    [
+      ".reports.hmacSecret: infobip does not prove its reports in this way; remove it",
+      withReports(infobip, { hmacSecret: "geheim" }),
+    ],
+    [
+      ".reports.basic: smscx does not prove its reports in this way; remove it",
+      withReports(smscx, { basic }),
+    ],
+    [
+      ".reports.oauth2: mobile-digital does not prove its reports in this way; remove it",
+      withReports(mobile, { oauth2 }),
+    ],
+    [".reports.overdueAfterSeconds: must be at least 0.05", withReports(sinch, { overdueAfterSeconds: 0 })],
+    [
+      ".reports.hmac: is not a setting; known here: secret, hmacSecret, basic, oauth2, overdueAfterSeconds",
+      withReports(sinch, { hmac: "geheim" }),
+    ],
+  ])("or their writer hears: accounts[0]%s", (fault, source) => {
+    expect(faultsOf(source)).toEqual([`accounts[0]${fault}`]);
+  });
+
+  it.each(["https://sms.example.org/?a=b", "https://sms.example.org/#here"])(
+    "cannot come to %s, to which no path can be added",
+    (given) => {
+      expect(faultsOf({ server: { publicUrl: given } })).toEqual([
+        "server.publicUrl: must not hold a ? or a #: paths are added to it",
+      ]);
+    },
+  );
+});
+
 describe("redis", () => {
   it.each([
     ["redis://:geheim@127.0.0.1:6380/2", { kind: "single", db: 2, password: "geheim", tls: false }],
@@ -476,9 +697,19 @@ describe("secrets", () => {
       {
         ...mobile,
         credentials: { clientId: "geheim4", clientSecret: "geheim5" },
-        reports: { secret: "geheim6" },
+      },
+      { ...infobip, credentials: { apiKey: "geheim6" } },
+      {
+        ...sinch,
+        name: "proved",
+        reports: {
+          secret: "geheim7-and-more-of-it",
+          hmacSecret: "geheim8",
+          basic: { user: "u", password: "geheim9" },
+        },
       },
     ],
+    server: { publicUrl },
   };
   const expectSilent = (text: string) => {
     for (const secret of secrets) expect(text).not.toContain(secret);
@@ -498,6 +729,14 @@ describe("secrets", () => {
       { ...whole, accounts: [{ ...sinch, credentials: "geheim" }] },
       { ...whole, accounts: [{ ...sinch, credentials: ["geheim"] }] },
       { ...whole, accounts: [{ ...sinch, credentials: { keySecret: { geheim: "geheim" } } }] },
+      { ...whole, accounts: [{ ...infobip, credentials: { clientId: "geheim1", apiKey: "geheim2" } }] },
+      { ...whole, accounts: [{ ...smscx, credentials: { applicationId: "geheim1", geheim2: "x" } }] },
+      withReports(sinch, {
+        secret: "geheim",
+        basic: { user: "geheim:1", password: "geheim2" },
+        oauth2: "geheim",
+      }),
+      { ...whole, server: { publicUrl: "https://geheim:geheim@sms.example.org" } },
       { ...whole, accounts: [{ ...mobile, credentials: { geheim1: "x", clientSecret: "geheim\n" } }] },
       { ...whole, accounts: [{ ...mobile, baseUrl: "https://me:geheim@gateway.example" }] },
       { ...whole, accounts: [{ ...mobile, name: "geheim 1", provider: "geheim" }] },

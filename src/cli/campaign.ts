@@ -98,7 +98,8 @@ export async function intakeFile(
   }
 }
 
-async function* openFile(path: string): AsyncGenerator<Uint8Array> {
+/** "-" is standard input. */
+export async function* openFile(path: string): AsyncGenerator<Uint8Array> {
   try {
     yield* path === "-" ? process.stdin : createReadStream(path);
   } catch (cause) {
@@ -118,7 +119,12 @@ export function intakeRules({ accounts, config }: Pick<Parts, "accounts" | "conf
     accounts: new Map(
       [...accounts].map(([name, { account, provider }]) => [
         name,
-        { account, segmentsMax: provider.facts.segmentsMax, textFault: provider.textFault },
+        {
+          account,
+          segmentsMax: provider.facts.segmentsMax,
+          textFault: provider.textFault,
+          senderFault: provider.senderFault,
+        },
       ]),
     ),
   };

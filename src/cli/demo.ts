@@ -200,7 +200,8 @@ async function compare(
 }
 
 async function stayUp(parts: Parts, stopped: Promise<string>, simulator: DemoSimulator): Promise<void> {
-  const server = await openHttpServer({ ...parts.config.server, readiness: parts.faults });
+  const { config, faults, reportDoor } = parts;
+  const server = await openHttpServer({ ...config.server, readiness: faults, reportDoor });
   say(`Staying up: ${server.url}/readyz, simulated providers on ${simulator.url}/_/summary. Ctrl-C ends it.`);
   await stopped;
   await server.close();

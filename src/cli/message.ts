@@ -135,7 +135,7 @@ function printMessages(messages: readonly Message[]): void {
   );
 }
 
-function messageId(text: string): MessageId {
+export function messageId(text: string): MessageId {
   const id = text.toLowerCase();
   if (!isUuid(id))
     throw new VolleyError("usage", `"${hideNumbers(text)}" is not a message's id. See: volley message list`);

@@ -10,15 +10,19 @@ export type SimulateOptions = {
   readonly rate?: number;
   readonly latency: number;
   readonly fault: readonly string[];
+  readonly reportDelay: number;
+  readonly undelivered: number;
 };
 
-export async function simulate({ port, rate, latency, fault }: SimulateOptions): Promise<void> {
+export async function simulate(options: SimulateOptions): Promise<void> {
+  const { port, rate, latency, fault, reportDelay, undelivered } = options;
   const stopped = untilStopped();
   const simulator = await createSimulator({
     port,
     requestsPerSecond: rate ?? null,
     latencyMs: latency,
     faults: fault.map(parseFault),
+    reports: { delayMs: reportDelay, undeliveredShare: undelivered },
   });
   // The address alone on stdout, so that a script can read it.
   print(simulator.url);

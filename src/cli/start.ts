@@ -27,12 +27,14 @@ export async function start(options: GlobalOptions & { readonly role: Role }): P
     const server =
       options.role === "worker"
         ? null
-        : await openHttpServer({ ...config.server, readiness: () => readiness(parts, worker) }).catch(
-            async (error) => {
-              await worker?.close(DRAIN_MS);
-              throw error;
-            },
-          );
+        : await openHttpServer({
+            ...config.server,
+            readiness: () => readiness(parts, worker),
+            reportDoor: parts.reportDoor,
+          }).catch(async (error) => {
+            await worker?.close(DRAIN_MS);
+            throw error;
+          });
     const accounts = [...parts.accounts.keys()].join(", ") || "none";
     say(
       `Volley is up${server === null ? "" : ` on ${server.url}`}: role ${options.role}, accounts ${accounts}.`,

@@ -36,6 +36,10 @@ const number = (check: z.ZodNumber) =>
     (value) => (typeof value === "string" && /^\d+(\.\d+)?$/.test(value) ? Number(value) : value),
     check,
   );
+const yesOrNo = z.preprocess(
+  (value) => (value === "true" ? true : value === "false" ? false : value),
+  z.boolean("must be true or false"),
+);
 const count = (max: number) => number(z.number().int().min(1).max(max));
 const seconds = (max: number) => number(z.number().min(0.05).max(max));
 const perSecond = number(z.number().min(0.01).max(1_000_000));
@@ -93,6 +97,29 @@ const accountCommon = {
   unknown: unknownForm.optional(),
 };
 
+/** Text or a tree whose form depends on what it holds: `form` says what is wrong, path by path. */
+function parseBy<T>(form: z.ZodType<T>, value: unknown, context: z.RefinementCtx): T {
+  const parsed = form.safeParse(value, { error: issueText });
+  if (parsed.success) return parsed.data;
+  for (const issue of parsed.error.issues) context.addIssue({ ...issue });
+  return z.NEVER;
+}
+
+/** One of two logins. Checked against the one that was meant, so that a fault names the setting which is wrong. */
+const oneLogin = (one: z.ZodObject, other: z.ZodObject, names: string) =>
+  z.record(z.string(), z.unknown()).transform((settings, context): Readonly<Record<string, string>> => {
+    const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+    const holdsOwn = ({ shape }: z.ZodObject, rival: z.ZodObject) =>
+      Object.keys(shape).some((key) => Object.hasOwn(given, key) && !Object.hasOwn(rival.shape, key));
+    const isOne = holdsOwn(one, other);
+    if (isOne === holdsOwn(other, one)) {
+      const message = isOne ? `holds two logins; keep one: ${names}` : `must hold ${names}`;
+      context.addIssue({ code: "custom", message });
+      return z.NEVER;
+    }
+    return parseBy(isOne ? one : other, given, context) as Readonly<Record<string, string>>;
+  });
+
 /** Which hosts Sinch has depends on how an account logs in. */
 const regions = (login: string, ...names: [string, ...string[]]) =>
   z.enum(names, { error: `must be one of ${names.join(", ")} with ${login}` }).default("us");
@@ -107,38 +134,19 @@ const sinchPlan = z.strictObject({
   apiToken: secret,
   region: regions("servicePlanId and apiToken", "us", "eu", "au", "br", "ca"),
 });
-const SINCH_LOGINS = "projectId, keyId and keySecret, or servicePlanId and apiToken";
-
-/** Checked against the login that was meant, so that a fault names the one setting which is wrong. */
-const sinchCredentials = z
-  .record(z.string(), z.unknown())
-  .transform((given, context): Readonly<Record<string, string>> => {
-    const holds = (...keys: string[]) => keys.some((key) => Object.hasOwn(given, key));
-    const isKey = holds("projectId", "keyId", "keySecret");
-    const isPlan = holds("servicePlanId", "apiToken");
-    if (isKey === isPlan) {
-      const message = isKey ? `holds two logins; keep one: ${SINCH_LOGINS}` : `must hold ${SINCH_LOGINS}`;
-      context.addIssue({ code: "custom", message });
-      return z.NEVER;
-    }
-    const parsed = (isKey ? sinchKey : sinchPlan).safeParse(given, { error: issueText });
-    if (parsed.success) return parsed.data;
-    for (const issue of parsed.error.issues) context.addIssue({ ...issue });
-    return z.NEVER;
-  });
+const sinchCredentials = oneLogin(
+  sinchKey,
+  sinchPlan,
+  "projectId, keyId and keySecret, or servicePlanId and apiToken",
+);
 
 /** A pair of id and secret for OAuth2, or a key that never changes. */
 const pairOrKey = (id: string, pairSecret: string, key: string) =>
-  z
-    .strictObject({ [id]: secret.optional(), [pairSecret]: secret.optional(), [key]: secret.optional() })
-    .refine(
-      (given) =>
-        given[key] === undefined
-          ? given[id] !== undefined && given[pairSecret] !== undefined
-          : given[id] === undefined && given[pairSecret] === undefined,
-      { error: `must hold ${id} and ${pairSecret}, or ${key}` },
-    )
-    .transform((given) => given as Readonly<Record<string, string>>);
+  oneLogin(
+    z.strictObject({ [id]: secret, [pairSecret]: secret }),
+    z.strictObject({ [key]: secret }),
+    `${id} and ${pairSecret}, or ${key}`,
+  );
 
 const accountForm = z.discriminatedUnion("provider", [
   z.strictObject({ ...accountCommon, provider: z.literal("sinch"), credentials: sinchCredentials }),
@@ -163,6 +171,25 @@ const accountForm = z.discriminatedUnion("provider", [
   }),
 ]);
 
+const ROUTE_ACCOUNT_RULE = "must be an account's name, or { name, weight }";
+const routeAccountForm = z.strictObject(
+  {
+    name,
+    weight: number(
+      z.number().int().min(1, "must be at least 1; without a weight the account stands by").max(1000),
+    ).optional(),
+  },
+  { error: (issue) => (issue.code === "invalid_type" ? ROUTE_ACCOUNT_RULE : undefined) },
+);
+const routeAccount = z
+  .unknown()
+  .transform(
+    (given, context): z.infer<typeof routeAccountForm> =>
+      typeof given === "string"
+        ? { name: parseBy(name, given, context) }
+        : parseBy(routeAccountForm, given, context),
+  );
+
 const PREFIX_RULE = 'must be a prefix such as "+46", in quotes';
 const routeForm = z.strictObject({
   class: z.enum(messageClasses).optional(),
@@ -171,18 +198,7 @@ const routeForm = z.strictObject({
     .transform((one) => (typeof one === "string" ? [one] : one))
     .pipe(z.array(z.string().regex(/^\+\d{1,14}$/, PREFIX_RULE)))
     .default([]),
-  accounts: z
-    .array(
-      z.union(
-        [name, z.strictObject({ name, weight: number(z.number().int().min(1).max(1000)).optional() })],
-        {
-          error: "must be an account's name, or { name, weight }",
-        },
-      ),
-    )
-    .min(1)
-    .max(20)
-    .transform((accounts) => accounts.map((one) => (typeof one === "string" ? { name: one } : one))),
+  accounts: z.array(routeAccount).min(1).max(20),
 });
 
 const clockTime = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be a time such as "21:00"');
@@ -203,7 +219,10 @@ export const fileForm = z.strictObject({
       host: z.string().min(1).default("127.0.0.1"),
       port: number(z.number().int().min(0).max(65_535)).default(8080),
       // The whole address of a report door may have 2048 characters, by what Sinch takes.
-      publicUrl: webUrl.max(1024).optional(),
+      publicUrl: webUrl
+        .max(1024)
+        .refine((text) => !/[?#]/.test(text), "must not hold a ? or a #: paths are added to it")
+        .optional(),
     })
     .prefault({}),
   encryptionKey: z
@@ -215,6 +234,13 @@ export const fileForm = z.strictObject({
   quietHours: z
     .strictObject({ from: clockTime, to: clockTime, classes: z.array(z.enum(messageClasses)).min(1) })
     .optional(),
+  optOuts: z
+    .strictObject({
+      // Marketing after an opt-out is against the law nearly everywhere.
+      exempt: z.array(z.enum(["transactional", "reminder"])).default([]),
+    })
+    .prefault({}),
+  webhooks: z.strictObject({ allowPrivateAddresses: yesOrNo.default(false) }).prefault({}),
   retention: z
     .strictObject({ messagesDays: count(36_500).optional(), bodiesDays: count(36_500).optional() })
     .optional(),

@@ -21,9 +21,12 @@ export const eventTypes = [
 ] as const;
 export type EventType = (typeof eventTypes)[number];
 
+/** What an endpoint gets when a person tries it out; nobody has to ask for it. */
+export const TEST_EVENT = "webhook.test";
+
 /** What a webhook's body holds, as JSON. */
 export type EventBody = {
-  readonly type: EventType;
+  readonly type: EventType | typeof TEST_EVENT;
   /** When it happened, not when it is delivered: ISO 8601, UTC. */
   readonly timestamp: string;
   readonly data: Readonly<Record<string, unknown>>;

@@ -45,6 +45,15 @@ const defaultBounds: ReportDoorBounds = {
   storeMsMax: 5_000,
 };
 
+/** gone: there is nobody to answer. */
+const faultStatuses: Readonly<Record<BodyFault | "empty", number | null>> = {
+  empty: 400,
+  "too-slow": 408,
+  "too-long": 413,
+  "no-room": 503,
+  gone: null,
+};
+
 type DoorRequest = FastifyRequest<{ Params: { account: string; secret: string } }>;
 type Knock = {
   readonly account: string;
@@ -89,17 +98,25 @@ type Entrance = {
 /** Before the first byte of the body is read: whoever does not know the secret has nothing read. */
 function letIn({ params, raw }: DoorRequest, reply: FastifyReply, entrance: Entrance): void {
   const { door, room, handle } = entrance;
-  if (!door.senders.knows(params.account, params.secret)) return void reply.callNotFound();
+  if (!door.senders.knows(params.account, params.secret)) {
+    reply.callNotFound();
+    return;
+  }
   reply.hijack();
   const response = reply.raw;
-  if (isEncoded(raw.headers)) return end(response, 415);
-  if (!room.enter()) return askAgain(response);
+  const refusal = isEncoded(raw.headers) ? 415 : room.enter() ? null : 503;
+  if (refusal !== null) {
+    answer(response, refusal);
+    return;
+  }
   readRawBody(raw, entrance, (body) => {
     if (typeof body === "object" && body.length > 0) {
-      return handle({ account: params.account, headers: raw.headers, body, response });
+      handle({ account: params.account, headers: raw.headers, body, response });
+      return;
     }
     room.leave(0);
-    answerFault(response, typeof body === "object" ? "empty" : body);
+    const status = faultStatuses[typeof body === "object" ? "empty" : body];
+    if (status !== null) answer(response, status);
   });
 }
 
@@ -120,25 +137,26 @@ function createReceiver(door: ReportDoor, room: Room, storeMsMax: number): (knoc
     if (proof.kind === "refused") {
       room.leave(body.length);
       logRefused(account);
-      return refuse(response, proof.challenge);
+      refuse(response, proof.challenge);
+      return;
     }
     // An answer that comes too late frees the provider, not the memory: the room is left when the commit ended.
     const timer = setTimeout(() => {
       logFailed("no answer in time");
-      askAgain(response);
+      answer(response, 503);
     }, storeMsMax);
     door.store({ account, body }).then(
       () => {
         clearTimeout(timer);
         room.leave(body.length);
-        if (!response.headersSent) end(response, 200);
+        answer(response, 200);
         tell();
       },
       (error: unknown) => {
         clearTimeout(timer);
         room.leave(body.length);
         logFailed(describeDatabaseError(error));
-        if (!response.headersSent) askAgain(response);
+        answer(response, 503);
       },
     );
   };
@@ -150,41 +168,21 @@ function issueToken({ senders }: ReportDoor, { account, headers, body, response 
   response.writeHead(status, { "content-type": "application/json", "cache-control": "no-store" }).end(json);
 }
 
-function answerFault(response: ServerResponse, fault: BodyFault | "empty"): void {
-  switch (fault) {
-    case "empty":
-      return end(response, 400);
-    case "too-long":
-      return end(response, 413);
-    case "too-slow":
-      response.setHeader("connection", "close");
-      return end(response, 408);
-    case "no-room":
-      return askAgain(response);
-    case "gone":
-      return;
-    default:
-      fault satisfies never;
-  }
-}
-
 /** Nothing is told but what to log in with. */
 function refuse(response: ServerResponse, scheme: "Basic" | "Bearer" | null): void {
-  if (scheme === null) return end(response, 403);
-  response.setHeader("www-authenticate", challenge(scheme));
-  end(response, 401);
+  if (scheme !== null) response.setHeader("www-authenticate", challenge(scheme));
+  answer(response, scheme === null ? 403 : 401);
 }
 
 function challenge(scheme: "Basic" | "Bearer"): string {
   return `${scheme} realm="reports"`;
 }
 
-function askAgain(response: ServerResponse): void {
-  response.setHeader("retry-after", RETRY_AFTER_SECONDS);
-  end(response, 503);
-}
-
-function end(response: ServerResponse, status: number): void {
+/** All that is ever answered. */
+function answer(response: ServerResponse, status: number): void {
+  if (response.headersSent) return;
+  if (status === 503) response.setHeader("retry-after", RETRY_AFTER_SECONDS);
+  if (status === 408) response.setHeader("connection", "close");
   response.writeHead(status, { "content-length": "0" }).end();
 }
 

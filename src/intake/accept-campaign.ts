@@ -14,7 +14,7 @@ import { bindFields, parseTemplate, renderTemplate, type Template } from "../dom
 import { characterFault } from "../domain/text-check.ts";
 import type { NewMessage } from "../ledger/chunks.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import { chooseAccounts, type IntakeRules } from "./choose-accounts.ts";
+import { chooseAccounts, findSenderFaults, type IntakeRules, type SenderFaults } from "./choose-accounts.ts";
 import type { CsvRow } from "./csv.ts";
 
 export type CampaignDraft = {
@@ -202,8 +202,23 @@ function checkDraft(draft: CampaignDraft, recipients: Recipients, rules: IntakeR
       `no account is named "${draft.account}". Configured: ${[...rules.accounts.keys()].join(", ")}.`,
     );
   }
-  return (row, id) =>
-    checkRow(row, { id, draft, template: parsed.template, columns: bound.columns, recipients, rules });
+  const senderFaults = findSenderFaults(rules, draft.from);
+  const noSender = senderFaultOfAll(draft, rules, senderFaults);
+  if (noSender !== null) throw fault("usage", noSender);
+  const { template } = parsed;
+  const { columns } = bound;
+  return (row, id) => checkRow(row, { id, draft, template, columns, recipients, rules, senderFaults });
+}
+
+/** When no account that could send any of the campaign takes its sender: what the first of them says. */
+function senderFaultOfAll(draft: CampaignDraft, rules: IntakeRules, faults: SenderFaults): string | null {
+  const routes = rules.routes.filter((route) => route.class === null || route.class === draft.class);
+  const names =
+    draft.account === null
+      ? routes.flatMap(({ accounts }) => accounts.map(({ name }) => name))
+      : [draft.account];
+  const [first] = names;
+  return first !== undefined && names.every((name) => faults.has(name)) ? (faults.get(first) ?? null) : null;
 }
 
 function checkRow(
@@ -215,9 +230,10 @@ function checkRow(
     readonly columns: readonly number[];
     readonly recipients: Recipients;
     readonly rules: IntakeRules;
+    readonly senderFaults: SenderFaults;
   },
 ): CheckedRow {
-  const { id, draft, template, columns, recipients, rules } = campaign;
+  const { id, draft, template, columns, recipients, rules, senderFaults } = campaign;
   const phone = parsePhoneNumber(row.cells[recipients.phoneColumn] ?? "", recipients.country);
   if (!phone.ok) return { ok: false, reason: phone.reason };
 
@@ -226,13 +242,8 @@ function checkRow(
   if (empty >= 0) return { ok: false, reason: `The column "${template.fields[empty]}" is empty.` };
   const text = renderTemplate(template, values);
   const messageId = recipientMessageId(id, phone.number);
-  const chosen = chooseAccounts(rules, {
-    id: messageId,
-    to: phone.number,
-    class: draft.class,
-    text,
-    account: draft.account,
-  });
+  const wanted = { id: messageId, to: phone.number, class: draft.class, text, account: draft.account };
+  const chosen = chooseAccounts(rules, wanted, senderFaults);
   if (!chosen.ok) return chosen;
 
   return {

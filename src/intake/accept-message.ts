@@ -9,7 +9,7 @@ import { parsePhoneNumber } from "../domain/phone-number.ts";
 import { sensitive } from "../domain/sensitive.ts";
 import { measureText } from "../domain/sms-text.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import { chooseAccounts, type IntakeRules } from "./choose-accounts.ts";
+import { chooseAccounts, findSenderFaults, type IntakeRules } from "./choose-accounts.ts";
 
 export type MessageDraft = {
   readonly to: string;
@@ -40,7 +40,8 @@ export async function acceptMessage(
     throw refused(`no account is named "${draft.account}". Configured: ${names}.`);
   }
   const id = createMessageId(Date.now());
-  const chosen = chooseAccounts(rules, { ...draft, id, to: to.number });
+  const senderFaults = findSenderFaults(rules, draft.from);
+  const chosen = chooseAccounts(rules, { ...draft, id, to: to.number }, senderFaults);
   if (!chosen.ok) throw refused(chosen.reason);
 
   const { segments } = measureText(draft.text);

@@ -1,5 +1,5 @@
 // [1] Which accounts may send one message, the first choice first: those of its route (or the one that was asked
-// for) whose provider takes the text as it stands. The others of the route come into play when the first one
+// for) whose provider takes the text and the sender as they stand. The others of the route come into play when the first one
 // cannot send.
 
 import type { Account } from "../domain/account.ts";
@@ -20,11 +20,26 @@ export type AccountRules = {
   readonly segmentsMax: number;
   /** What the provider would do to a text that its writer did not mean; null: nothing. */
   readonly textFault: (text: string) => string | null;
+  /** What the provider has against a sender, continuing "the sender"; null: nothing. */
+  readonly senderFault: (from: string | null) => string | null;
 };
+
+/** Account -> what it has against the sender. */
+export type SenderFaults = ReadonlyMap<string, string>;
 
 export type ChosenAccounts =
   | { readonly ok: true; readonly accounts: readonly string[] }
   | { readonly ok: false; readonly reason: string };
+
+/** Asked once for all messages of one sender; null: each account's own. */
+export function findSenderFaults(rules: IntakeRules, from: string | null): SenderFaults {
+  const faults = new Map<string, string>();
+  for (const [name, { account, senderFault }] of rules.accounts) {
+    const fault = senderFault(from ?? account.from);
+    if (fault !== null) faults.set(name, `The sender ${fault}.`);
+  }
+  return faults;
+}
 
 /** `account` is the one that was asked for by name; null: the routes choose. */
 export function chooseAccounts(
@@ -36,6 +51,7 @@ export function chooseAccounts(
     readonly text: string;
     readonly account: string | null;
   },
+  senderFaults: SenderFaults,
 ): ChosenAccounts {
   const candidates =
     message.account === null
@@ -44,16 +60,17 @@ export function chooseAccounts(
   if (candidates.length === 0) return { ok: false, reason: "No route leads to this number." };
   let refusal: TextCheck = { ok: true };
   const accounts = candidates.filter((name) => {
-    const check = checkFor(rules.accounts.get(name), message.text);
+    const check = checkFor(rules.accounts.get(name), message.text, senderFaults.get(name));
     if (!check.ok && refusal.ok) refusal = check;
     return check.ok;
   });
-  // What the first choice says about the text is what helps its writer.
+  // What the first choice says is what helps the writer.
   return accounts.length === 0 && !refusal.ok ? refusal : { ok: true, accounts };
 }
 
-function checkFor(rules: AccountRules | undefined, text: string): TextCheck {
+function checkFor(rules: AccountRules | undefined, text: string, senderFault: string | undefined): TextCheck {
   if (rules === undefined) return { ok: false, reason: "The route's account is not configured." };
+  if (senderFault !== undefined) return { ok: false, reason: senderFault };
   const check = checkText(text, rules.segmentsMax);
   if (!check.ok) return check;
   const fault = rules.textFault(text);

@@ -18,6 +18,7 @@ import type { Outcome } from "../domain/outcome.ts";
 import { countMoves } from "./count-moves.ts";
 import { createGroupCommit } from "./group-commit.ts";
 import { type Exemption, isSuppressed, OPTED_OUT } from "./suppressed.ts";
+import { writeMessageEvents } from "./write-events.ts";
 
 export type Opening = {
   readonly messageId: MessageId;
@@ -144,7 +145,8 @@ async function withholdRows(
           and (m.expires_at <= now() or ${IS_SUPPRESSED("$7")})
         returning m.id, a.call_id, m.state, m.reason, o.campaign_id
       ),
-      ${countMoves({ from: "queued", moved: "moved", slot: "$6" })}
+      ${countMoves({ from: "queued", moved: "moved", slot: "$6" })},
+      ${writeMessageEvents({ moved: "moved" })}
       select id as "messageId", call_id as "callId", state from moved
       union all
       select m.id, a.call_id, m.state from asked a join owned o on o.id = a.chunk_id
@@ -239,7 +241,8 @@ async function recordRows(
           case when outcome = 'unknown' then now() + settle_in_ms * interval '1 ms' end
         from placed where attempts > 1 or outcome in ('rejected', 'unknown') or (outcome = 'later' and uses_try)
       ),
-      ${countMoves({ from: "sending", moved: "placed", slot: "$9" })}
+      ${countMoves({ from: "sending", moved: "placed", slot: "$9" })},
+      ${writeMessageEvents({ moved: "placed" })}
       select id as "messageId", call_id as "callId", state from moved`,
     values: [...endingArrays(rows), slot, attemptsMax],
   });
@@ -280,7 +283,7 @@ async function recordLate(
           due_at = case when o.outcome = 'later' then now() + o.retry_in_ms * interval '1 ms' end
         from open_ended o
         where m.id = o.message_id and m.call_id = o.call_id and m.state = 'unknown'
-        returning m.id, m.call_id, m.state, m.chunk_id, o.campaign_id, o.attempt_id, o.outcome
+        returning m.id, m.call_id, m.state, m.reason, m.chunk_id, o.campaign_id, o.attempt_id, o.outcome
       ),
       settled as (
         update volley.attempt a
@@ -301,7 +304,8 @@ async function recordLate(
           provider_message_id, true
         from open_ended
       ),
-      ${countMoves({ from: "unknown", moved: "moved", slot: "$9" })}
+      ${countMoves({ from: "unknown", moved: "moved", slot: "$9" })},
+      ${writeMessageEvents({ moved: "moved" })}
       select id as "messageId", call_id as "callId", state from moved`,
     values: [...endingArrays(rows), slot, attemptsMax],
   });

@@ -3,6 +3,7 @@
 import type { Pool } from "pg";
 import type { CampaignState, StateCounts } from "../domain/campaign.ts";
 import { type CampaignId, failureStates, type MessageClass, type MessageState } from "../domain/message.ts";
+import { writeEvents } from "./write-events.ts";
 
 export type Campaign = {
   readonly id: CampaignId;
@@ -29,6 +30,16 @@ export const LIST_ROWS_MAX = 500;
 const COLUMNS = `id, name, class, sender, template, state, total, duplicates, suppressed, invalid,
   created_at, started_at, finished_at`;
 
+/** With the counts of this moment: they go on changing when reports come. */
+const COMPLETED = `
+  select 'campaign.completed' as type, id as campaign_id, to_jsonb(finished) || jsonb_build_object('counts', (
+    select jsonb_object_agg(state, messages) from (
+      select state, sum(messages) as messages from volley.campaign_count
+      where campaign_id = finished.id group by state having sum(messages) <> 0
+    ) as counted
+  )) as data
+  from finished`;
+
 export function createCampaigns(pool: Pool) {
   return {
     async createDraft(campaign: NewCampaign): Promise<void> {
@@ -46,8 +57,13 @@ export function createCampaigns(pool: Pool) {
            set state = 'running', started_at = now(), accounts = $2,
                total = $3, duplicates = $4, suppressed = $5, invalid = $6
            where id = $1 and state = 'draft'
-           returning id, total
-         )
+           returning id, name, class, state, total, duplicates, suppressed, invalid
+         ),
+         ${writeEvents({
+           columns: "campaign_id, data",
+           happened:
+             "select 'campaign.started' as type, id as campaign_id, to_jsonb(started) as data from started",
+         })}
          insert into volley.campaign_count (campaign_id, slot, state, messages)
          select id, $7, 'queued', total from started`,
         [id, accounts, totals.total, totals.duplicates, totals.suppressed, totals.invalid, INTAKE_SLOT],
@@ -106,19 +122,24 @@ export function createCampaigns(pool: Pool) {
     /** Running, every chunk done and no unknown that still awaits its settlement: then it is finished. */
     async finishIfDone(id: CampaignId): Promise<boolean> {
       const { rowCount } = await pool.query(
-        `update volley.campaign
-         set finished_at = now(),
-             state = case when exists (
-               select from volley.campaign_count
-               where campaign_id = $1 and state = any($2::volley.message_state[])
-               group by state having sum(messages) > 0
-             ) then 'completed_with_failures'::volley.campaign_state else 'completed' end
-         where id = $1 and state = 'running'
-           and not exists (select from volley.chunk where campaign_id = $1 and state <> 'done')
-           and not exists (
-             select from volley.attempt
-             where campaign_id = $1 and settled_at is null and settle_at is not null
-           )`,
+        `with finished as (
+           update volley.campaign
+           set finished_at = now(),
+               state = case when exists (
+                 select from volley.campaign_count
+                 where campaign_id = $1 and state = any($2::volley.message_state[])
+                 group by state having sum(messages) > 0
+               ) then 'completed_with_failures'::volley.campaign_state else 'completed' end
+           where id = $1 and state = 'running'
+             and not exists (select from volley.chunk where campaign_id = $1 and state <> 'done')
+             and not exists (
+               select from volley.attempt
+               where campaign_id = $1 and settled_at is null and settle_at is not null
+             )
+           returning id, name, class, state, total, duplicates, suppressed, invalid
+         ),
+         ${writeEvents({ columns: "campaign_id, data", happened: COMPLETED })}
+         select id from finished`,
         [id, failureStates],
       );
       return rowCount === 1;

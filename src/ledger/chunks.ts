@@ -15,6 +15,7 @@ import { countMoves } from "./count-moves.ts";
 import { type RerouteTo, rerouteChunk } from "./reroute.ts";
 import { MESSAGE_COLUMNS, type MessageRow, toStoredMessage } from "./stored-message.ts";
 import { type Exemption, isSuppressed } from "./suppressed.ts";
+import { writeMessageEvents } from "./write-events.ts";
 
 export type NewMessage = {
   readonly id: MessageId;
@@ -177,7 +178,7 @@ export function createChunks(pool: Pool, { slot, exemptClasses }: Exemption & { 
             update volley.message m
             set state = 'unknown', reason = 'worker-lost', changed_at = now()
             from claimed where m.chunk_id = claimed.id and m.state = 'sending'
-            returning m.id, m.state, m.attempts, m.account, m.call_id, m.opened_at, claimed.campaign_id
+            returning m.id, m.state, m.reason, m.attempts, m.account, m.call_id, m.opened_at, claimed.campaign_id
           ),
           noted as (
             insert into volley.attempt
@@ -186,7 +187,8 @@ export function createChunks(pool: Pool, { slot, exemptClasses }: Exemption & { 
               now() + ($4::jsonb ->> c.class::text)::float8 * interval '1 ms'
             from fenced f, claimed c
           ),
-          ${countMoves({ from: "sending", moved: "fenced", slot: "$5" })}
+          ${countMoves({ from: "sending", moved: "fenced", slot: "$5" })},
+          ${writeMessageEvents({ moved: "fenced" })}
           select c.id, c.campaign_id, c.account, c.accounts, c.class, c.sender, campaign.template,
             (select count(*) from fenced) as fenced
           from claimed c left join volley.campaign on campaign.id = c.campaign_id`,

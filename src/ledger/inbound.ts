@@ -11,6 +11,7 @@ import type { PhoneNumber } from "../domain/phone-number.ts";
 import type { Inbound } from "../domain/report.ts";
 import { insertOptOuts } from "./insert-opt-outs.ts";
 import { hashOf } from "./suppressed.ts";
+import { writeEvents } from "./write-events.ts";
 
 export type InboundEffects = {
   /** Without those that had been delivered before. */
@@ -83,7 +84,8 @@ async function store(
     return { ...one, text, keyword };
   });
   const { rows: stored } = await client.query<StoredInbound>(
-    `insert into volley.inbound
+    `with stored as (
+     insert into volley.inbound
        (account, sender, recipient, kind, text, keyword, provider_message_id, happened_at, review)
      select $1, sender, recipient, kind, text, keyword, provider_message_id, happened_at,
        kind = 'text' and keyword = 'maybe-stop'
@@ -91,7 +93,13 @@ async function store(
        as g (sender, recipient, kind, text, keyword, provider_message_id, happened_at)
      order by provider_message_id
      on conflict (account, provider_message_id) where provider_message_id is not null do nothing
-     returning id, sender, kind, keyword, happened_at`,
+     returning id, sender, kind, keyword, happened_at
+     ),
+     ${writeEvents({
+       columns: "inbound_id",
+       happened: "select 'inbound.received' as type, id as inbound_id from stored",
+     })}
+     select * from stored`,
     [
       account,
       rows.map((row) => row.from),

@@ -4,6 +4,7 @@
 // under a lease, stores what they say, and marks them read in the same statement; one that dies leaves them to
 // the next.
 
+import assert from "node:assert";
 import type { Pool } from "pg";
 import { chunkOf } from "../domain/ids.ts";
 import type { Report } from "../domain/report.ts";
@@ -99,12 +100,31 @@ export function createInbox(pool: Pool) {
   };
 }
 
+/**
+ * The bodies travel as one value, cut apart by the database: as an array each would go as hexadecimal text. Measured
+ * for bodies of 45 kB: 640 us a post instead of 1,950; for 300 bytes: 24 instead of 34.
+ */
 async function insert(pool: Pool, posts: readonly Post[]): Promise<true[]> {
-  await pool.query({
-    name: "store-posts",
-    text: "insert into volley.inbox (account, body) select * from unnest($1::text[], $2::bytea[])",
-    values: [posts.map(({ account }) => account), posts.map(({ body }) => body)],
+  const lengths = posts.map(({ body }) => body.length);
+  let end = 0;
+  const ends = lengths.map((length) => {
+    end += length;
+    return end;
   });
+  const { rowCount } = await pool.query({
+    name: "store-posts",
+    text: `
+      insert into volley.inbox (account, body)
+      select p.account, substr($2::bytea, p.ends - p.length + 1, p.length)
+      from unnest($1::text[], $3::integer[], $4::integer[]) as p (account, length, ends)`,
+    values: [
+      posts.map(({ account }) => account),
+      Buffer.concat(posts.map(({ body }) => body)),
+      lengths,
+      ends,
+    ],
+  });
+  assert(rowCount === posts.length, "every post is a row");
   return posts.map(() => true);
 }
 

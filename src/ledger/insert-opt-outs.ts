@@ -4,6 +4,7 @@ import type { PoolClient } from "pg";
 import { type OptOutSource, sourcesThatStartEnds } from "../domain/opt-out.ts";
 import type { PhoneNumber } from "../domain/phone-number.ts";
 import { hashOf } from "./suppressed.ts";
+import { writeEvents } from "./write-events.ts";
 
 export type NewOptOut = {
   readonly number: PhoneNumber;
@@ -28,16 +29,23 @@ export async function insertOptOuts(client: PoolClient, optOuts: readonly NewOpt
      person as (
        select distinct on (hash) hash, number, reason, source, max(at) over (partition by hash) as at
        from given order by hash, may_end, at desc
-     )
-     insert into volley.suppression as s (hash, recipient, reason, source, created_at)
-     -- In one order everywhere, for two lists that hold the same people would else wait for each other.
-     select hash, number, reason, source, at from person order by hash
-     on conflict (hash) do update
-     set source = case when excluded.source = any($5) then s.source else excluded.source end,
-       reason = case when excluded.source = any($5) then s.reason else excluded.reason end,
-       created_at = greatest(s.created_at, excluded.created_at)
-     where s.source = any($5)
-     returning xmax = 0 as fresh`,
+     ),
+     stored as (
+       insert into volley.suppression as s (hash, recipient, reason, source, created_at)
+       -- In one order everywhere, for two lists that hold the same people would else wait for each other.
+       select hash, number, reason, source, at from person order by hash
+       on conflict (hash) do update
+       set source = case when excluded.source = any($5) then s.source else excluded.source end,
+         reason = case when excluded.source = any($5) then s.reason else excluded.reason end,
+         created_at = greatest(s.created_at, excluded.created_at)
+       where s.source = any($5)
+       returning hash, reason, xmax = 0 as fresh
+     ),
+     ${writeEvents({
+       columns: "opt_out, reason",
+       happened: "select 'recipient.opted_out' as type, hash as opt_out, reason from stored where fresh",
+     })}
+     select fresh from stored`,
     [
       optOuts.map((one) => one.number),
       optOuts.map((one) => one.reason),

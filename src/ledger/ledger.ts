@@ -2,11 +2,15 @@
 
 import type { Pool } from "pg";
 import { ATTEMPTS_MAX, type MessageClass } from "../domain/message.ts";
+import type { SealKey } from "../domain/seal.ts";
 import { createAttempts } from "./attempts.ts";
 import { createCampaigns } from "./campaigns.ts";
 import { createChunks } from "./chunks.ts";
-import { createMessages } from "./messages.ts";
+import { createDeliveries } from "./deliveries.ts";
+import { createEndpoints } from "./endpoints.ts";
+import { createEvents } from "./events.ts";
 import { createInbox } from "./inbox.ts";
+import { createMessages } from "./messages.ts";
 import { isMigrated, migrateLedger } from "./migrate.ts";
 import { createReports } from "./reports.ts";
 import { createSuppressions } from "./suppressions.ts";
@@ -23,20 +27,35 @@ export type LedgerOptions = {
   readonly attemptsMax?: number;
   /** Classes that reach people who opted out. */
   readonly exemptClasses?: readonly MessageClass[];
+  /** Seals the secrets of webhooks at rest. */
+  readonly encryptionKey?: SealKey;
 };
 
-export function createLedger({ pool, attemptsMax = ATTEMPTS_MAX, exemptClasses = [] }: LedgerOptions) {
+export function createLedger({
+  pool,
+  attemptsMax = ATTEMPTS_MAX,
+  exemptClasses = [],
+  encryptionKey = null,
+}: LedgerOptions) {
   // Two processes in one slot wait for each other's row, no more: a random slot is good enough.
   const writer = 1 + Math.floor(Math.random() * WRITERS_MAX) * 3;
   return {
     campaigns: createCampaigns(pool),
     chunks: createChunks(pool, { slot: writer, exemptClasses }),
-    attempts: createAttempts(pool, { attemptsMax, exemptClasses, openSlot: writer + 1, recordSlot: writer + 2 }),
+    attempts: createAttempts(pool, {
+      attemptsMax,
+      exemptClasses,
+      openSlot: writer + 1,
+      recordSlot: writer + 2,
+    }),
     unknowns: createUnknowns(pool, { attemptsMax, exemptClasses, slot: writer }),
     suppressions: createSuppressions(pool, { slot: writer, exemptClasses }),
     messages: createMessages(pool),
     inbox: createInbox(pool),
     reports: createReports(pool, { slot: writer }),
+    endpoints: createEndpoints(pool, { encryptionKey }),
+    events: createEvents(pool),
+    deliveries: createDeliveries(pool),
     migrate: () => migrateLedger(pool),
     isMigrated: () => isMigrated(pool),
   };

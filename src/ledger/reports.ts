@@ -11,6 +11,7 @@ import type { CallId, CampaignId, MessageId } from "../domain/message.ts";
 import type { PhoneNumber } from "../domain/phone-number.ts";
 import type { ReportedState } from "../domain/report.ts";
 import { countMoves } from "./count-moves.ts";
+import { writeMessageEvents } from "./write-events.ts";
 
 export type Joining = {
   /** Reports that were looked at; as many as were asked for: there may be more. */
@@ -286,6 +287,7 @@ const JOIN = `
             from known k join due d on d.id = k.report_id and d.opted_out
             join volley.message m on m.id = k.message_id
             on conflict (hash) do nothing
+            returning hash, reason
           ),
           answered as (
             update volley.report r
@@ -300,6 +302,7 @@ const JOIN = `
             where r.id = d.id
             returning k.message_id
           ),
-          ${countMoves({ from: { column: "from_state" }, moved: "moved", slot: "$2" })}
+          ${countMoves({ from: { column: "from_state" }, moved: "moved", slot: "$2" })},
+          ${writeMessageEvents({ moved: "moved", optedOut: "suppressed" })}
           select (select count(*) from due) as taken, (select count(*) from answered where message_id is not null) as joined,
             (select count(*) from moved) as moved`;

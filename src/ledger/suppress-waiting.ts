@@ -13,6 +13,7 @@ import type { MessageId } from "../domain/message.ts";
 import type { PhoneNumber } from "../domain/phone-number.ts";
 import { countMoves } from "./count-moves.ts";
 import { type Exemption, OPTED_OUT } from "./suppressed.ts";
+import { writeMessageEvents } from "./write-events.ts";
 
 export type Suppressor = Exemption & { readonly slot: number };
 
@@ -27,10 +28,11 @@ export async function suppressWaiting(
 ): Promise<number> {
   let messages = 0;
   for (const from of waitingStates) {
-    const { rowCount } = await client.query(
-      suppress(from, "m.recipient = any($1::text[])", "skip locked"),
-      [people, exemptClasses, slot],
-    );
+    const { rowCount } = await client.query(suppress(from, "m.recipient = any($1::text[])", "skip locked"), [
+      people,
+      exemptClasses,
+      slot,
+    ]);
     messages += rowCount ?? 0;
   }
   return messages;
@@ -79,6 +81,7 @@ function suppress(from: (typeof waitingStates)[number], whose: string, locked: "
       from held where m.id = held.id and m.state = '${from}'
       returning m.id, m.state, m.reason, held.campaign_id
     ),
-    ${countMoves({ from, moved: "moved", slot: "$3" })}
+    ${countMoves({ from, moved: "moved", slot: "$3" })},
+    ${writeMessageEvents({ moved: "moved" })}
     select from moved`;
 }

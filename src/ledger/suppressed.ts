@@ -1,8 +1,12 @@
 // Whether a person has opted out, as SQL: asked when a chunk is added, when attempts are opened and withheld, and
 // before a call is repeated.
 //
-// The planner turns the call into an expression and reads the key once a statement, so that a row costs one
-// hash and one look into an index. Opening 1,000 messages on one busy core: MEASURED.
+// The planner turns the call into an expression, reads the key once a statement and makes an anti join of the whole,
+// so that a row costs one hash and one look into an index. An opening of 1,000 messages, on a busy machine with two
+// cores: 26 to 40 ms without the check; the check itself 1 ms with nobody on the list, 4 ms with 150 people, 10 ms with
+// 100,000 (EXPLAIN ANALYZE, which slows what it times).
+// As `not (exempt or exists ...)` it is no anti join but a scan of the list for each message while the list is
+// short: 30 ms more with 150 people.
 
 import type { MessageClass } from "../domain/message.ts";
 
@@ -22,8 +26,9 @@ export function isSuppressed({
   messageClass: string;
   exempt: `$${number}`;
 }): string {
-  return `(not ${messageClass} = any(${exempt}::volley.message_class[]) and exists (
-            select from volley.suppression s where s.hash = ${hashOf(recipient)}))`;
+  return `exists (
+            select from volley.suppression s
+            where s.hash = ${hashOf(recipient)} and not ${messageClass} = any(${exempt}::volley.message_class[]))`;
 }
 
 export function hashOf(recipient: string): string {

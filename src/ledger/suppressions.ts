@@ -24,8 +24,8 @@ export type OptOut = {
 /** `next` is null on the last page. */
 export type OptOutPage = { readonly optOuts: readonly OptOut[]; readonly next: string | null };
 
-/** Opt-outs in one `add`: as many locks, and a statement of some milliseconds. */
-export const OPT_OUTS_AT_ONCE_MAX = 1000;
+/** Opt-outs in one transaction: as many locks, for some milliseconds. */
+const OPT_OUTS_AT_ONCE_MAX = 1000;
 const PAGE_ROWS_MAX = 500;
 /** The last row's time in microseconds and its hash. */
 const CURSOR_FORM = /^(\d{1,16})-([0-9a-f]{64})$/;
@@ -37,14 +37,17 @@ export function createSuppressions(pool: Pool, suppressor: Suppressor) {
      * committed for them any more. Safe to repeat.
      */
     async add(optOuts: readonly NewOptOut[]): Promise<{ added: number; suppressed: number }> {
-      const people = optOuts.map(({ number }) => number);
-      const stored = await withTransaction(pool, async (client) => {
-        const added = await insertOptOuts(client, optOuts);
-        await markReviewed(client, people);
-        return { added, suppressed: await suppressWaiting(client, people, suppressor) };
-      });
-      const rest = await suppressRest(pool, people, suppressor);
-      return { added: stored.added, suppressed: stored.suppressed + rest };
+      const total = { added: 0, suppressed: 0 };
+      for (let from = 0; from < optOuts.length; from += OPT_OUTS_AT_ONCE_MAX) {
+        const { added, suppressed } = await addSome(
+          pool,
+          suppressor,
+          optOuts.slice(from, from + OPT_OUTS_AT_ONCE_MAX),
+        );
+        total.added += added;
+        total.suppressed += suppressed;
+      }
+      return total;
     },
 
     /** False: the person had not opted out. Messages that were taken back stay so. */
@@ -116,6 +119,7 @@ export function createSuppressions(pool: Pool, suppressor: Suppressor) {
         return { ...effects, suppressed };
       });
       const rest = await suppressRest(pool, optedOut, suppressor);
+      await refreshPlans(pool);
       return { ...done, optedOut: optedOut.length, suppressed: done.suppressed + rest };
     },
 
@@ -134,6 +138,22 @@ type OptOutRow = {
   mark: string;
 };
 
+async function addSome(
+  pool: Pool,
+  suppressor: Suppressor,
+  optOuts: readonly NewOptOut[],
+): Promise<{ added: number; suppressed: number }> {
+  const people = optOuts.map(({ number }) => number);
+  const stored = await withTransaction(pool, async (client) => {
+    const added = await insertOptOuts(client, optOuts);
+    await markReviewed(client, people);
+    return { added, suppressed: await suppressWaiting(client, people, suppressor) };
+  });
+  const rest = await suppressRest(pool, people, suppressor);
+  await refreshPlans(pool);
+  return { added: stored.added, suppressed: stored.suppressed + rest };
+}
+
 /** Somebody has decided about these people: what they wrote needs no reading any more. */
 async function markReviewed(pool: Pool | PoolClient, people: readonly PhoneNumber[]): Promise<void> {
   await pool.query(
@@ -141,4 +161,17 @@ async function markReviewed(pool: Pool | PoolClient, people: readonly PhoneNumbe
      where sender = any($1::text[]) and review and reviewed_at is null`,
     [people],
   );
+}
+
+/**
+ * Plans that workers keep may read a list of three from end to end, and must not go on so when an import has made
+ * it one of a hundred thousand. Each time that it has doubled they are made anew, sooner than autovacuum would.
+ */
+async function refreshPlans(pool: Pool): Promise<void> {
+  const { rowCount } = await pool.query(
+    `select from pg_class
+     where oid = 'volley.suppression'::regclass
+       and pg_relation_size(oid) > 2 * relpages * current_setting('block_size')::bigint`,
+  );
+  if (rowCount === 1) await pool.query("analyze volley.suppression");
 }

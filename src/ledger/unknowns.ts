@@ -7,8 +7,10 @@ import { chunkOf } from "../domain/ids.ts";
 import type { CallId, CampaignId, MessageClass, MessageId, MessageState } from "../domain/message.ts";
 import type { PhoneNumber } from "../domain/phone-number.ts";
 import { countMoves } from "./count-moves.ts";
+import { listUnknowns, type Resolution, resolveUnknown } from "./resolve-unknown.ts";
 import { MESSAGE_COLUMNS, type MessageRow, toStoredMessage } from "./stored-message.ts";
 import { type Exemption, isSuppressed } from "./suppressed.ts";
+import { writeMessageEvents } from "./write-events.ts";
 
 export type DueUnknown = {
   readonly attemptId: string;
@@ -51,13 +53,13 @@ export type StoredCall = {
 
 export function createUnknowns(
   pool: Pool,
-  {
-    attemptsMax,
-    exemptClasses,
-    slot,
-  }: Exemption & { readonly attemptsMax: number; readonly slot: number },
+  { attemptsMax, exemptClasses, slot }: Exemption & { readonly attemptsMax: number; readonly slot: number },
 ) {
   return {
+    list: (filter: Parameters<typeof listUnknowns>[1]) => listUnknowns(pool, filter),
+    /** What a person decides who knows more than we do. */
+    resolve: (id: MessageId, as: Resolution) => resolveUnknown({ pool, attemptsMax, slot }, id, as),
+
     /** Takes the unknowns whose time has come; they come back after `againInMs` unless somebody settles or postpones them. */
     async takeDue({ limit, againInMs }: { limit: number; againInMs: number }): Promise<DueUnknown[]> {
       const { rows } = await pool.query<DueRow>(
@@ -179,13 +181,14 @@ export function createUnknowns(
              reason = case s.settled_as when 'accepted' then null else coalesce(s.reason, s.settled_as::text) end
            from settled s
            where m.id = s.message_id and m.call_id = s.call_id and m.state = 'unknown' and s.settled_as <> 'kept'
-           returning m.id, m.state, m.chunk_id, s.campaign_id
+           returning m.id, m.state, m.reason, m.chunk_id, s.campaign_id
          ),
          reopened as (
            update volley.chunk c set state = 'released', due_at = now()
            where c.id in (select chunk_id from moved where state = 'queued') and c.state = 'done'
          ),
-         ${countMoves({ from: "unknown", moved: "moved", slot: "$6" })}
+         ${countMoves({ from: "unknown", moved: "moved", slot: "$6" })},
+         ${writeMessageEvents({ moved: "moved" })}
          select id, state from moved`,
         [
           settlements.map((one) => one.attemptId),

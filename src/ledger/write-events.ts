@@ -6,12 +6,22 @@
 
 /**
  * CTEs that write the events of messages that moved. `moved` names a CTE with the columns id, state, reason and
- * campaign_id; states that no event tells of are nobody's wish and write nothing.
+ * campaign_id; states that no event tells of are nobody's wish and write nothing. `optedOut` may name one with
+ * the columns hash and reason, of people who opted out by the same statement.
  */
-export function writeMessageEvents({ moved }: { readonly moved: string }): string {
+export function writeMessageEvents({
+  moved,
+  optedOut,
+}: {
+  readonly moved: string;
+  readonly optedOut?: string;
+}): string {
+  const messages = `select 'message.' || state::text as type, id as message_id, campaign_id, reason,
+          null::bytea as opt_out from ${moved}`;
+  const people = `select 'recipient.opted_out', null, null, reason, hash from ${optedOut}`;
   return writeEvents({
-    columns: "message_id, campaign_id, reason",
-    happened: `select 'message.' || state::text as type, id as message_id, campaign_id, reason from ${moved}`,
+    columns: "message_id, campaign_id, reason, opt_out",
+    happened: optedOut === undefined ? messages : `${messages} union all ${people}`,
   });
 }
 
@@ -29,7 +39,8 @@ export function writeEvents({
       written_event as (
         insert into volley.event (type, ${columns})
         select type, ${columns} from (${happened}) as h
-        where exists (select from listener l where h.type = any(l.events))
+        -- The first question is asked once a statement, and answers for all rows while there is no endpoint.
+        where exists (select from listener) and exists (select from listener l where h.type = any(l.events))
         returning seq, type, coalesce(message_id, subject, campaign_id) as subject
       ),
       written_delivery as (

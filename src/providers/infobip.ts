@@ -13,6 +13,7 @@
 import assert from "node:assert";
 import type { Account } from "../domain/account.ts";
 import type { AccountTrouble, Outcome } from "../domain/outcome.ts";
+import { networkSenderFault } from "../domain/sender.ts";
 import { sensitive } from "../domain/sensitive.ts";
 import { isJsonObject, parseJsonObject, readString } from "../platform/json.ts";
 import { bearer, revealCredential } from "./credentials.ts";
@@ -54,6 +55,7 @@ const facts: ProviderFacts = {
 
 // ASSUMED, to be checked against a live account; everything else in the files of Infobip is documented:
 //   - 1000 recipients and 10 requests a second (above): "thousands of recipients in one go" is all that is public.
+//   - A sender is what networks carry: no length is published.
 //   - Positions in `violations[].property` count from zero, and the keys of an older `validationErrors` are the
 //     same paths (infobip-refusals.ts).
 //   - A 413 or 422 refuses a request like a 400; what any other undocumented status means is unknown.
@@ -87,6 +89,7 @@ export const infobip: Provider = {
   authorization: (account, token) =>
     token === null ? sensitive(`App ${revealCredential(account, "apiKey")}`) : bearer(token.reveal()),
   textFault: () => null,
+  senderFault: (from) => (from === null ? null : networkSenderFault(from)),
   mayShareRequest: () => true,
   buildRequest,
   readResponse,

@@ -67,6 +67,8 @@ export const mobileDigital: Provider = {
     return bearer(token.reveal());
   },
   textFault: () => null,
+  // A request has no field for one; the gateway's own sender is what people would see.
+  senderFault: (from) => (from === null ? null : "cannot be chosen at mobile.digital; leave it out"),
   mayShareRequest: () => false,
   buildRequest,
   readResponse,

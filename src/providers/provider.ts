@@ -23,6 +23,11 @@ export type Provider = {
   readonly authorization: (account: Account, token: Sensitive<string> | null) => Sensitive<string> | null;
   /** What the provider would do to this text that its writer did not mean; null: nothing. */
   readonly textFault: (text: string) => string | null;
+  /**
+   * What the provider has against this sender, continuing "the sender"; null: nothing. A null sender is one that
+   * neither the message nor its account names.
+   */
+  readonly senderFault: (from: string | null) => string | null;
   /** False: this message must travel in a request of its own (its text does not fit the batch form). */
   readonly mayShareRequest: (message: OutgoingMessage, batch: BatchForm) => boolean;
   readonly buildRequest: (batch: Batch, account: Account) => HttpRequest;

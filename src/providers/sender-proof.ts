@@ -4,7 +4,7 @@
 // Pure and without memory. A token of ours is its own expiry and a MAC over it, so any process can issue and any
 // can check it; it ends by time, or when the client secret changes. Who stores reports remembers the nonces.
 
-import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac, hash, timingSafeEqual } from "node:crypto";
 import type { Account } from "../domain/account.ts";
 import { type Sensitive, sensitive } from "../domain/sensitive.ts";
 import type { Provider, SignedRequest } from "./provider.ts";
@@ -17,11 +17,6 @@ type ReportClient = { readonly clientId: string; readonly clientSecret: Sensitiv
 export type TokenIssue =
   | { readonly ok: true; readonly token: Sensitive<string>; readonly expiresInSeconds: number }
   | { readonly ok: false; readonly error: "invalid_client" | "invalid_request" | "unsupported_grant_type" };
-
-/** Is this the last part of the path of the account's doors? */
-export function isReportSecret(given: string, account: Account): boolean {
-  return account.reports !== null && isSameSecret(given, account.reports.secret.reveal());
-}
 
 /**
  * True when every proof that the account configures beside the path's secret holds; none configured: true. A
@@ -117,5 +112,5 @@ function formEncoded(text: string): string {
 }
 
 function digest(text: string): Buffer {
-  return createHash("sha256").update(text).digest();
+  return hash("sha256", text, "buffer");
 }

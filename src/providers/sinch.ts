@@ -10,6 +10,7 @@
 
 import assert from "node:assert";
 import type { Account } from "../domain/account.ts";
+import { networkSenderFault } from "../domain/sender.ts";
 import { type Sensitive, sensitive } from "../domain/sensitive.ts";
 import type { Template } from "../domain/template.ts";
 import { basic, bearer, revealCredential } from "./credentials.ts";
@@ -41,6 +42,7 @@ const facts: ProviderFacts = {
 //   - `to[i]` in a 400 counts from zero.
 //   - A parameter's value is not expanded again, not even together with what stands beside it.
 //   - A value takes 160 characters, as on the old pages; today's limit is not published.
+//   - `from` is "a number, short code or alphanumeric": no length is published, so what networks carry holds.
 //   - A 401 on the API needs no look at its body, which is not documented.
 //   - A signature's timestamp may be five minutes off (sinch-reports.ts).
 //   - Report code 403 "internal error" may be tried again (sinch-codes.ts).
@@ -68,6 +70,7 @@ export const sinch: Provider = {
   buildTokenRequest,
   authorization: (account, token) => bearer(token?.reveal() ?? revealCredential(account, "apiToken")),
   textFault: () => null,
+  senderFault: (from) => (from === null ? null : networkSenderFault(from)),
   mayShareRequest,
   buildRequest,
   readResponse,

@@ -61,6 +61,8 @@ const facts: ProviderFacts = {
 const HOST = "https://api.sms.cx";
 /** Half of the day, since the same call again would be a second SMS once its id is forgotten. */
 const REPLAY_WINDOW_MS = 12 * 3_600_000;
+/** "The parameter `from` is not valid (min 3, max 15 characters)", and it is required. */
+const SENDER = /^.{3,15}$/s;
 /** SMS.CX puts codes, links and dates in place of what stands in these; how to write them literally is not told. */
 const PLACEHOLDER = "{{";
 
@@ -87,6 +89,8 @@ export const smscx: Provider = {
     text.includes(PLACEHOLDER)
       ? 'The text holds "{{", which SMS.CX would replace by a code, a link or nothing. Write it without.'
       : null,
+  senderFault: (from) =>
+    from !== null && SENDER.test(from) ? null : "is wanted by SMS.CX and must have 3 to 15 characters",
   // One text for all: without fields every message of a template has the same.
   mayShareRequest: (_message, { template }) => template !== null && template.fields.length === 0,
   buildRequest,

@@ -3,16 +3,19 @@
 
 import type { Queue } from "bullmq";
 import type { ChunkId } from "../domain/campaign.ts";
+import type { EndpointId } from "../domain/endpoint.ts";
 import type { MessageClass } from "../domain/message.ts";
 import type { QueueBackend } from "../engine/engine.ts";
 import type { Logger } from "../platform/log.ts";
 import {
   accountQueue,
   chunkJob,
+  endpointJob,
   openQueue,
   type Payload,
   SCHEDULE_QUEUE,
   type ScheduledPayload,
+  WEBHOOK_QUEUE,
 } from "./queues.ts";
 
 export type Enqueue = {
@@ -20,6 +23,8 @@ export type Enqueue = {
   readonly chunks: (
     chunks: readonly { id: ChunkId; account: string; class: MessageClass }[],
   ) => Promise<boolean>;
+  /** False as above. */
+  readonly endpoints: (endpoints: readonly EndpointId[]) => Promise<boolean>;
   /** Runs the payload every so often, once for the whole fleet however many processes ask. */
   readonly schedule: (id: string, payload: ScheduledPayload, everyMs: number) => Promise<void>;
   readonly close: () => Promise<void>;
@@ -55,6 +60,8 @@ export function createEnqueue({
         log.warn({ chunks: chunks.length }, "the queue did not take chunks in time; the sweep will add them");
       return added;
     },
+
+    endpoints: (endpoints) => inTime(queueFor(WEBHOOK_QUEUE).addBulk(endpoints.map(endpointJob))),
 
     async schedule(id, payload, everyMs) {
       await queueFor(SCHEDULE_QUEUE).upsertJobScheduler(

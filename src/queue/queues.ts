@@ -1,10 +1,11 @@
 // [2] Names of queues, payloads and job ids. Jobs carry ids and nothing else: the ledger is the truth, and a
 // queue that was emptied is filled again from it.
 //
-// One queue an account, so that a slow provider holds up nobody else, and one for the schedules.
+// One queue an account, so that a slow provider holds up nobody else, one for webhooks and one for the schedules.
 
 import { type JobsOptions, Queue } from "bullmq";
 import type { ChunkId } from "../domain/campaign.ts";
+import type { EndpointId } from "../domain/endpoint.ts";
 import type { MessageClass } from "../domain/message.ts";
 import type { QueueBackend } from "../engine/engine.ts";
 import type { Logger } from "../platform/log.ts";
@@ -13,10 +14,13 @@ export type SendChunk = { readonly step: "send-chunk"; readonly account: string;
 export type RefreshToken = { readonly step: "refresh-token"; readonly account: string };
 export type Reconcile = { readonly step: "reconcile" };
 export type ApplyReports = { readonly step: "apply-reports" };
-export type ScheduledPayload = RefreshToken | Reconcile | ApplyReports;
-export type Payload = SendChunk | ScheduledPayload;
+export type DeliverDue = { readonly step: "deliver-due" };
+export type DeliverWebhooks = { readonly step: "deliver-webhooks"; readonly endpoint: EndpointId };
+export type ScheduledPayload = RefreshToken | Reconcile | ApplyReports | DeliverDue;
+export type Payload = SendChunk | DeliverWebhooks | ScheduledPayload;
 
 export const SCHEDULE_QUEUE = "schedule";
+export const WEBHOOK_QUEUE = "webhooks";
 export const accountQueue = (account: string): string => `send-${account}`;
 
 /** BullMQ: smaller goes first. A one-time code does not wait behind a campaign. */
@@ -32,6 +36,19 @@ export function chunkJob(chunk: { id: ChunkId; account: string; class: MessageCl
     name: "send-chunk",
     data: { step: "send-chunk", account: chunk.account, chunkId: chunk.id },
     opts: { jobId: `chunk-${chunk.id}`, priority: priorities[chunk.class] },
+  };
+}
+
+/** One job an endpoint, so that a slow one holds up nobody else and is called by one process at a time. */
+export function endpointJob(endpoint: EndpointId): {
+  name: string;
+  data: DeliverWebhooks;
+  opts: JobsOptions;
+} {
+  return {
+    name: "deliver-webhooks",
+    data: { step: "deliver-webhooks", endpoint },
+    opts: { jobId: `webhook-${endpoint}` },
   };
 }
 

@@ -4,6 +4,8 @@
 //   POST /_/faults   {"provider", "faults": ["drop-before=0.1"]}
 //   POST /_/rate     {"provider", "requestsPerSecond", "segmentsPerSecond", "retryAfterSeconds"}
 //   POST /_/latency  {"provider", "latencyMs", "latencyJitterMs"}
+//   POST /_/reports  {"provider", "undeliveredShare", "delayMs", "inboundUrl" and the rest of report-settings.ts}
+//   POST /_/inbound  {"provider", "from", "to", "text"}     POST /_/opt-out {"provider", "number"}
 //   POST /_/revoke-tokens {"provider"}       POST /_/reset {"provider"}
 //
 // `provider` may be left out of a POST: then it means all. It listens on loopback only and has no login.
@@ -36,6 +38,32 @@ const CHANGES: ReadonlyMap<string, Change> = new Map<string, Change>([
     (line, body) =>
       line.setLatency({ ...readNumber(body, "latencyMs"), ...readNumber(body, "latencyJitterMs") }),
   ],
+  [
+    "/reports",
+    (line, body) =>
+      line.reports.setSettings({
+        ...readNumber(body, "delayMs"),
+        ...readNumber(body, "undeliveredShare"),
+        ...readNumber(body, "retryScale"),
+        ...readNumber(body, "copies"),
+        ...readNumber(body, "strays"),
+        ...readLimit(body, "perPostMax"),
+        ...readFlag(body, "reversed"),
+        ...readFlag(body, "early"),
+        ...readAddress(body, "url"),
+        ...readAddress(body, "inboundUrl"),
+        ...readAddress(body, "authorization"),
+      }),
+  ],
+  // Whether the receiver takes it shows in the summary; nobody waits here.
+  [
+    "/inbound",
+    (line, body) => {
+      const sms = { from: readText(body, "from"), to: readText(body, "to"), text: readText(body, "text") };
+      void line.reports.sendInbound(sms);
+    },
+  ],
+  ["/opt-out", (line, body) => void line.reports.sendOptOut(readText(body, "number"))],
   ["/revoke-tokens", (line) => line.revokeTokens()],
   ["/reset", (line) => line.reset()],
 ]);
@@ -67,7 +95,7 @@ function answerQuestion(incoming: Incoming, lines: Lines): Reply {
   return { status: 200, headers: ["Content-Type", "application/x-ndjson"], body };
 }
 
-function summarize({ journal, tokenCalls }: Line) {
+function summarize({ journal, reports, tokenCalls }: Line) {
   return {
     accepted: journal.accepted(),
     recipients: journal.acceptedPerRecipient().size,
@@ -77,6 +105,7 @@ function summarize({ journal, tokenCalls }: Line) {
     lookUps: journal.lookUps(),
     tokenCalls: tokenCalls().length,
     peakInSlidingSecond: journal.peak(),
+    reports: reports.counts(),
   };
 }
 
@@ -90,6 +119,28 @@ function readTexts(body: JsonObject, name: string): readonly string[] {
   const value = body[name];
   if (Array.isArray(value) && value.every((entry) => typeof entry === "string")) return value;
   throw usage(`${name} must be a list of texts`);
+}
+
+function readText(body: JsonObject, name: string): string {
+  const value = body[name];
+  if (typeof value === "string") return value;
+  throw usage(`${name} must be a text`);
+}
+
+function readAddress<Name extends string>(body: JsonObject, name: Name): { [_ in Name]?: string | null } {
+  if (body[name] === undefined) return {};
+  const field: { [_ in Name]?: string | null } = {};
+  field[name] = body[name] === null ? null : readText(body, name);
+  return field;
+}
+
+function readFlag<Name extends string>(body: JsonObject, name: Name): { [_ in Name]?: boolean } {
+  const value = body[name];
+  if (value === undefined) return {};
+  if (typeof value !== "boolean") throw usage(`${name} must be true or false`);
+  const field: { [_ in Name]?: boolean } = {};
+  field[name] = value;
+  return field;
 }
 
 /** Nothing when the field is absent, so that the setting stays. */

@@ -104,7 +104,7 @@ export function createInfobipLogs(): InfobipLogs {
 }
 
 /** [I-sms] Dates carry an offset without a colon. */
-function infobipDate(ms: number): string {
+export function infobipDate(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, -1)}+0000`;
 }
 

@@ -25,6 +25,14 @@ export type InfobipMessage = {
   readonly text: string | null;
   readonly segments: number;
   readonly callbackData: string | null;
+  /** Null: it wants none. */
+  readonly reports: InfobipReportWish | null;
+};
+
+export type InfobipReportWish = {
+  /** Null: an account-wide subscription's address counts. */
+  readonly url: string | null;
+  readonly intermediate: boolean;
 };
 
 export type InfobipRequest = {
@@ -54,7 +62,14 @@ type Envelope = {
     readonly sender?: string | null;
     readonly destinations: readonly { readonly to: string; readonly messageId?: string | null }[];
     readonly content: { readonly text?: string | null; readonly hex?: string | null };
-    readonly webhooks?: { readonly callbackData?: string | null } | null;
+    readonly webhooks?: {
+      readonly callbackData?: string | null;
+      readonly delivery?: {
+        readonly url?: string | null;
+        readonly intermediateReport?: boolean | null;
+        readonly notify?: boolean | null;
+      } | null;
+    } | null;
   }[];
   readonly options?: {
     readonly schedule?: { readonly bulkId?: string | null } | null;
@@ -93,11 +108,17 @@ function readDestinations(entry: Envelope["messages"][number], shortens: boolean
   const written = entry.content.text ?? null;
   // [I-sms] Links are shortened unless the request says no.
   const text = written !== null && shortens ? written.replace(LINK, SHORT_LINK) : written;
+  const delivery = entry.webhooks?.delivery;
   const message: InfobipMessage = {
     sender: entry.sender ?? null,
     text,
     segments: text === null ? 1 : measureText(text).segments,
     callbackData: entry.webhooks?.callbackData ?? null,
+    // [I-sms] `notify: false` turns off the subscription's reports, too.
+    reports:
+      delivery?.notify === false
+        ? null
+        : { url: delivery?.url ?? null, intermediate: delivery?.intermediateReport === true },
   };
   return entry.destinations.map(({ to, messageId }) => ({
     to,

@@ -28,6 +28,7 @@ import {
   type SendRequest,
   type SimulatedProvider,
 } from "./provider.ts";
+import { type InfobipReported, infobipReports, orderInfobipReports } from "./reports-infobip.ts";
 
 export type InfobipSettings = {
   /** The login that Infobip recommends; it has the client's scopes. */
@@ -124,16 +125,21 @@ export function createInfobip(
     const bulkId = request.bulkId ?? (destinations.length > 1 ? nextBulkId() : null);
     const hasCredit = !faults.strikes("no-credit");
     const refusedIndexes = new Set<number>();
+    const reported: InfobipReported[] = [];
     const items = destinations.map((destination, index) => {
       const status = judge(destination, hasCredit);
       if (status !== infobipStatuses.accepted) refusedIndexes.add(index);
       const entry = entryOf(destination, { bulkId, status, sentAtMs: clock.wallMs() });
       // ASSUMED: a message that was refused for its id leaves the one that bears it alone.
       if (status !== infobipStatuses.duplicateId) logs.add(entry);
+      const { reports: wish, callbackData } = destination.message;
+      // ASSUMED: no report about those whom the answer itself refuses.
+      if (status === infobipStatuses.accepted && wish !== null) reported.push({ entry, wish, callbackData });
       return describe(entry, countsParts);
     });
     const messages = incomplete ? items.filter((_item, index) => index % 2 === 1) : items;
-    const reply = jsonReply(200, { ...(bulkId === null ? {} : { bulkId }), messages });
+    const answer = jsonReply(200, { ...(bulkId === null ? {} : { bulkId }), messages });
+    const reply = { ...answer, reports: orderInfobipReports(reported) };
     return refusedIndexes.size === 0 ? reply : { ...reply, refused: refusedIndexes };
   }
 
@@ -173,6 +179,7 @@ export function createInfobip(
       return serviceException(405, "METHOD_NOT_ALLOWED", "The method is not allowed here");
     },
     faultReply,
+    reports: infobipReports,
     reset: logs.clear,
   };
 }

@@ -4,6 +4,7 @@
 // calls. Texts and the recipients of single calls are kept only with `keepDetails`.
 
 import { createPeakMeter, type Peak } from "./rate-window.ts";
+import { createWaiting } from "./waiting.ts";
 
 export type CallRecord = {
   /** When the request had arrived whole, by the simulator's own clock. */
@@ -67,15 +68,8 @@ const NO_ANSWER = 0;
 
 export function createJournal(options: { readonly keepDetails: boolean }): Journal {
   const peaks = createPeakMeter();
-  const waiting = new Set<{ readonly isDue: () => boolean; readonly resolve: () => void }>();
+  const waiting = createWaiting();
   let book = createBook();
-
-  function until(isDue: () => boolean): Promise<void> {
-    if (isDue()) return Promise.resolve();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    waiting.add({ isDue, resolve });
-    return promise;
-  }
 
   return {
     record: ({ atMs, reference, recipients, segments, status, accepted, refused, replay, textOf }) => {
@@ -90,12 +84,7 @@ export function createJournal(options: { readonly keepDetails: boolean }): Journ
       if (replay) book.replays.add(book.times.length - 1);
       if (accepted) accept(book, recipients, refused, options.keepDetails ? textOf : null);
       else for (const recipient of recipients) addOne(book.refusedPerRecipient, recipient);
-      if (waiting.size === 0) return;
-      for (const waiter of waiting) {
-        if (!waiter.isDue()) continue;
-        waiting.delete(waiter);
-        waiter.resolve();
-      }
+      waiting.notify();
     },
     recordLookUp: () => {
       book.lookUps += 1;
@@ -118,8 +107,8 @@ export function createJournal(options: { readonly keepDetails: boolean }): Journ
       return found;
     },
     duplicateCount: () => book.acceptedCount - book.acceptedPerRecipient.size,
-    untilCalls: (count) => until(() => book.times.length >= count),
-    untilAccepted: (count) => until(() => book.acceptedCount >= count),
+    untilCalls: (count) => waiting.until(() => book.times.length >= count),
+    untilAccepted: (count) => waiting.until(() => book.acceptedCount >= count),
     reset: () => {
       book = createBook();
       peaks.clear();

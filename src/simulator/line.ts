@@ -2,6 +2,7 @@
 //
 //   token call -> token fault, token desk
 //   send       -> login, content (provider) -> rate -> fault -> accept (provider) -> journal -> latency -> wire
+//                                                                                       '-> reports, later
 //   the rest   -> look-up fault, look-up (provider)
 //
 // A request that is refused for its login or its content costs nothing of the rate (ASSUMED for all providers),
@@ -26,6 +27,7 @@ import {
 } from "./provider.ts";
 import { createRandom } from "./random.ts";
 import { createRateWindow } from "./rate-window.ts";
+import { createReportSender, type ReportSender } from "./report-sender.ts";
 
 export type RateSettings = Pick<
   ProviderSettings,
@@ -35,6 +37,7 @@ export type LatencySettings = Pick<ProviderSettings, "latencyMs" | "latencyJitte
 
 export type Line = {
   readonly journal: Journal;
+  readonly reports: ReportSender;
   /** Below the provider's prefix. */
   readonly tokenPath: string;
   readonly tokenCalls: () => readonly TokenCall[];
@@ -46,12 +49,18 @@ export type Line = {
   readonly revokeTokens: () => void;
   /** Forgets what was seen and taken; settings and tokens stay. */
   readonly reset: () => void;
+  readonly close: () => void;
 };
 
 const NOTHING_TAKEN = { accepted: false, refused: null, replay: false, textOf: null } as const;
 
 /** What goes on the wire, decided on arrival. Null: nothing ever does. */
-type Ending = { readonly effect: FaultEffect | null; readonly reply: Reply | null };
+type Ending = {
+  readonly effect: FaultEffect | null;
+  readonly reply: Reply | null;
+  /** The reply leaves after this, if there is one. */
+  readonly after?: Promise<unknown> | null;
+};
 
 export function createLine(
   settings: ProviderSettings,
@@ -80,6 +89,11 @@ export function createLine(
     },
   );
   const withWait = provider.withWait ?? withRetryAfter;
+  const reports = createReportSender(provider.reports, {
+    settings: settings.reports,
+    seed: shared.seed,
+    clock,
+  });
 
   function handleToken(incoming: Incoming): Ending {
     const atMs = clock.nowMs();
@@ -120,7 +134,12 @@ export function createLine(
     const refused = taken?.refused ?? null;
     const accepted = taken !== null && !replay && (refused === null || refused.size < recipients.length);
     journal.record(accepted ? { ...seen, accepted, refused, textOf } : { ...NOTHING_TAKEN, ...seen });
-    return ending;
+    return { ...ending, after: oweReports(taken) };
+  }
+
+  function oweReports(taken: SendAnswer | null): Promise<unknown> | null {
+    const early = (taken?.reports ?? []).map(reports.owe).filter((promise) => promise !== null);
+    return early.length === 0 ? null : Promise.all(early);
   }
 
   function decideSend(atMs: number, request: SendRequest): { ending: Ending; taken: SendAnswer | null } {
@@ -155,19 +174,25 @@ export function createLine(
     return { effect: null, reply: handleOther(incoming) };
   }
 
+  function answer(response: ServerResponse, ending: Ending): void {
+    const { latencyMs, latencyJitterMs } = latency;
+    if (latencyMs + latencyJitterMs === 0) {
+      finish(response, ending);
+      return;
+    }
+    const waitMs = latencyMs + jitterRandom() * latencyJitterMs;
+    setTimeout(finish, waitMs, response, ending).unref();
+  }
+
   return {
     journal,
+    reports,
     tokenPath: provider.tokenPath,
     tokenCalls: () => tokenCalls,
     handle: (incoming, response) => {
       const ending = decide(incoming);
-      const { latencyMs, latencyJitterMs } = latency;
-      if (latencyMs + latencyJitterMs === 0) {
-        finish(response, ending);
-        return;
-      }
-      const waitMs = latencyMs + jitterRandom() * latencyJitterMs;
-      setTimeout(finish, waitMs, response, ending).unref();
+      if (ending.after == null) answer(response, ending);
+      else void ending.after.then(() => answer(response, ending));
     },
     setFaults: (rules) => {
       checkFaults(rules);
@@ -190,8 +215,10 @@ export function createLine(
     reset: () => {
       journal.reset();
       provider.reset();
+      reports.reset();
       tokenCalls = [];
     },
+    close: reports.close,
   };
 }
 

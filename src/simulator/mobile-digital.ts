@@ -19,10 +19,12 @@ import {
   type ProviderFaults,
   type Reply,
   rawJsonReply,
+  type SendAnswer,
   type SendRefused,
   type SendRequest,
   type SimulatedProvider,
 } from "./provider.ts";
+import { mobileDigitalReports, orderMobileDigitalReport } from "./reports-mobile-digital.ts";
 
 /** [web] A direct SMS has up to 306 characters. How it counts Unicode is unknown: UTF-16 units ASSUMED. */
 const TEXT_CHARACTERS_MAX = 306;
@@ -87,6 +89,7 @@ export function createMobileDigital(
     // A wrong path or verb sounds like a login fault and is none (ASSUMED: the gateway's words for "no such route").
     answerOther: () => jsonReply(403, { message: "Missing Authentication Token" }),
     faultReply: gatewayError,
+    reports: mobileDigitalReports,
     reset: () => {},
   };
 }
@@ -139,14 +142,16 @@ function readMessage(incoming: Incoming, faults: ProviderFaults): SendRequest | 
     recipients: [digits],
     segments: measureText(message).segments,
     textOf: () => message,
-    accept: acceptReply,
+    accept: (incomplete) => acceptReply(digits, incomplete),
   };
 }
 
 /** ASSUMED altogether: the samples only print the answer, and nobody shows one. */
-function acceptReply(incomplete: boolean): Reply {
-  const id = incomplete ? "" : `"messageId":"${randomUUID()}",`;
-  return rawJsonReply(200, `{"success":true,${id}"status":"queued"}`);
+function acceptReply(digits: string, incomplete: boolean): SendAnswer {
+  const messageId = randomUUID();
+  const named = incomplete ? "" : `"messageId":"${messageId}",`;
+  const reply = rawJsonReply(200, `{"success":true,${named}"status":"queued"}`);
+  return { ...reply, reports: [orderMobileDigitalReport(messageId, digits)] };
 }
 
 function badRequest(description: string, recipients: readonly string[] = []): SendRefused {

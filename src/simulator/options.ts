@@ -6,6 +6,7 @@ import { checkFaults, type FaultRule } from "./faults.ts";
 import type { InfobipSettings } from "./infobip.ts";
 import type { TokenRate } from "./oauth.ts";
 import type { Clock, SimulatedProviderName } from "./provider.ts";
+import { type ReportSettings, reportSettings } from "./report-settings.ts";
 import type { SmscxSettings } from "./smscx.ts";
 
 export type ProviderOptions = {
@@ -30,6 +31,7 @@ export type ProviderOptions = {
   readonly latencyMs?: number;
   readonly latencyJitterMs?: number;
   readonly faults?: readonly FaultRule[];
+  readonly reports?: Partial<ReportSettings>;
 };
 
 export type SinchOptions = ProviderOptions & {
@@ -37,6 +39,7 @@ export type SinchOptions = ProviderOptions & {
   readonly servicePlanId?: string;
   readonly apiToken?: string;
   readonly defaultCallbackUrl?: string | null;
+  readonly hmacSecret?: string | null;
 };
 
 export type InfobipOptions = ProviderOptions & Partial<InfobipSettings>;
@@ -58,10 +61,13 @@ export type SimulatorOptions = ProviderOptions & {
   };
 };
 
-export type ProviderSettings = Required<ProviderOptions>;
-export type SinchProviderSettings = Required<SinchOptions>;
-export type InfobipProviderSettings = Required<InfobipOptions>;
-export type SmscxProviderSettings = Required<SmscxOptions>;
+type Complete<Options extends ProviderOptions> = Required<Omit<Options, "reports">> & {
+  readonly reports: ReportSettings;
+};
+export type ProviderSettings = Complete<ProviderOptions>;
+export type SinchProviderSettings = Complete<SinchOptions>;
+export type InfobipProviderSettings = Complete<InfobipOptions>;
+export type SmscxProviderSettings = Complete<SmscxOptions>;
 
 export const systemClock: Clock = { nowMs: () => performance.now(), wallMs: () => Date.now() };
 
@@ -79,6 +85,7 @@ const DEFAULTS: ProviderSettings = {
   latencyMs: 0,
   latencyJitterMs: 0,
   faults: [],
+  reports: reportSettings(),
 };
 
 const SINCH_DEFAULTS: SinchProviderSettings = {
@@ -89,6 +96,7 @@ const SINCH_DEFAULTS: SinchProviderSettings = {
   servicePlanId: "demo-plan",
   apiToken: "demo-token",
   defaultCallbackUrl: null,
+  hmacSecret: null,
 };
 
 const INFOBIP_DEFAULTS: InfobipProviderSettings = {
@@ -122,26 +130,25 @@ const MOBILE_DIGITAL_DEFAULTS: ProviderSettings = {
 };
 
 export function sinchSettings(options: SimulatorOptions): SinchProviderSettings {
-  const settings = { ...SINCH_DEFAULTS, ...sharedOptions(options), ...options.providers?.sinch };
+  const settings = complete(SINCH_DEFAULTS, options, options.providers?.sinch);
   checkSettings("sinch", settings);
   return settings;
 }
 
 export function infobipSettings(options: SimulatorOptions): InfobipProviderSettings {
-  const settings = { ...INFOBIP_DEFAULTS, ...sharedOptions(options), ...options.providers?.infobip };
+  const settings = complete(INFOBIP_DEFAULTS, options, options.providers?.infobip);
   checkSettings("infobip", settings);
   return settings;
 }
 
 export function smscxSettings(options: SimulatorOptions): SmscxProviderSettings {
-  const settings = { ...SMSCX_DEFAULTS, ...sharedOptions(options), ...options.providers?.smscx };
+  const settings = complete(SMSCX_DEFAULTS, options, options.providers?.smscx);
   checkSettings("smscx", settings);
   return settings;
 }
 
 export function mobileDigitalSettings(options: SimulatorOptions): ProviderSettings {
-  const own = options.providers?.["mobile-digital"];
-  const settings = { ...MOBILE_DIGITAL_DEFAULTS, ...sharedOptions(options), ...own };
+  const settings = complete(MOBILE_DIGITAL_DEFAULTS, options, options.providers?.["mobile-digital"]);
   checkSettings("mobile-digital", settings);
   return settings;
 }
@@ -155,6 +162,16 @@ export function checkLimit(name: string, value: number | null): void {
 export function checkWait(name: string, value: number): void {
   if (Number.isFinite(value) && value >= 0) return;
   throw new VolleyError("usage", `Cannot simulate ${name} ${value}: it takes milliseconds, 0 or more.`);
+}
+
+/** A provider's own options go before those for all; reports field by field. */
+function complete<Settings extends ProviderSettings>(
+  defaults: Settings,
+  options: SimulatorOptions,
+  own: Partial<Omit<Settings, "reports">> & Pick<ProviderOptions, "reports"> = {},
+): Settings {
+  const reports = reportSettings(options.reports, own.reports);
+  return { ...defaults, ...sharedOptions(options), ...own, reports };
 }
 
 function sharedOptions(options: SimulatorOptions): ProviderOptions {

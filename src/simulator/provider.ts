@@ -6,6 +6,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { InnerFaultName } from "./faults.ts";
 import type { TokenDesk } from "./oauth.ts";
+import type { ReportOrder, ReportWire } from "./report-order.ts";
 
 const simulatedProviders = ["sinch", "infobip", "smscx", "mobile-digital"] as const;
 export type SimulatedProviderName = (typeof simulatedProviders)[number];
@@ -38,6 +39,8 @@ export type Reply = {
 export type SendAnswer = Reply & {
   /** By index: recipients who are named in the request and refused in the reply. Left out: nobody. */
   readonly refused?: ReadonlySet<number>;
+  /** What the provider will have to report. Left out: nothing. */
+  readonly reports?: readonly ReportOrder[];
 };
 
 /** A send request that the provider would take. Nothing has been taken before `accept`. */
@@ -75,6 +78,7 @@ export type SimulatedProvider = {
   readonly answerOther: (incoming: Incoming) => Reply;
   readonly isLookUp: (incoming: Incoming) => boolean;
   readonly faultReply: (status: FaultStatus) => Reply;
+  readonly reports: ReportWire;
   /** Says in how many seconds (or when: any value of `Retry-After`) to come back; left out: by `Retry-After`. */
   readonly withWait?: (reply: Reply, value: string) => Reply;
   /** Forgets what it has taken, not who may log in. */

@@ -9,7 +9,7 @@ import type { AddressInfo } from "node:net";
 import { VolleyError } from "../domain/errors.ts";
 import { answerControl, CONTROL_PREFIX, type Lines } from "./control.ts";
 import { deliver } from "./deliver.ts";
-import type { FaultRule } from "./faults.ts";
+import { digitsOf, type FaultRule } from "./faults.ts";
 import { createInfobip } from "./infobip.ts";
 import type { CallRecord, Duplicate } from "./journal.ts";
 import { createLine, type LatencySettings, type Line, type RateSettings } from "./line.ts";
@@ -25,6 +25,9 @@ import {
 } from "./options.ts";
 import { type Incoming, jsonReply, type SimulatedProviderName } from "./provider.ts";
 import type { Peak } from "./rate-window.ts";
+import type { ReportCounts } from "./report-counts.ts";
+import type { InboundSms } from "./report-order.ts";
+import type { ReportSettings } from "./report-settings.ts";
 import { createSinch } from "./sinch.ts";
 import { createSmscx } from "./smscx.ts";
 
@@ -52,12 +55,24 @@ export type Simulator = {
   readonly duplicates: (provider?: Name) => readonly Duplicate[];
   readonly untilCalls: (provider: Name, count: number) => Promise<void>;
   readonly untilAccepted: (provider: Name, count: number) => Promise<void>;
+  /** Messages whose final report was answered with a 2xx, and what became of the others. */
+  readonly reported: (provider: Name) => ReportCounts;
+  /** What the final report about a message to this person says; the seed decides, not the order. */
+  readonly fate: (provider: Name, recipient: string) => "delivered" | "undelivered";
+  readonly untilReported: (provider: Name, count: number) => Promise<void>;
+  /** Settles when no final report is outstanding. */
+  readonly untilReportsSettled: (provider: Name) => Promise<void>;
+  readonly setReports: (provider: Name, change: Partial<ReportSettings>) => void;
+  /** POSTs it to `inboundUrl`. The last try's status; null: never answered. */
+  readonly sendInbound: (provider: Name, sms: InboundSms) => Promise<number | null>;
+  /** SMS.CX alone has such an event. */
+  readonly sendOptOut: (provider: Name, number: string) => Promise<number | null>;
   readonly setFaults: (provider: Name, rules: readonly FaultRule[]) => void;
   readonly setRate: (provider: Name, change: Partial<RateSettings>) => void;
   readonly setLatency: (provider: Name, change: Partial<LatencySettings>) => void;
   readonly revokeTokens: (provider: Name) => void;
   readonly reset: (provider?: Name) => void;
-  /** Cuts every connection, hanging calls too. */
+  /** Cuts every connection, hanging calls too, and sends no more reports. */
   readonly close: () => Promise<void>;
 };
 
@@ -85,6 +100,7 @@ export async function createSimulator(options: SimulatorOptions = {}): Promise<S
     const closed = once(server, "close");
     server.close();
     server.closeAllConnections();
+    for (const line of lines.values()) line.close();
     await closed;
   };
   return describeSimulator(url, lines, close);
@@ -133,6 +149,13 @@ function describeSimulator(url: string, lines: Lines, close: () => Promise<void>
     duplicates: (provider) => chosen(provider).flatMap(({ journal }) => journal.duplicates()),
     untilCalls: (provider, count) => at(provider).journal.untilCalls(count),
     untilAccepted: (provider, count) => at(provider).journal.untilAccepted(count),
+    reported: (provider) => at(provider).reports.counts(),
+    fate: (provider, recipient) => at(provider).reports.fate(digitsOf(recipient)),
+    untilReported: (provider, count) => at(provider).reports.untilReported(count),
+    untilReportsSettled: (provider) => at(provider).reports.untilSettled(),
+    setReports: (provider, change) => at(provider).reports.setSettings(change),
+    sendInbound: async (provider, sms) => at(provider).reports.sendInbound(sms),
+    sendOptOut: async (provider, number) => at(provider).reports.sendOptOut(number),
     setFaults: (provider, rules) => at(provider).setFaults(rules),
     setRate: (provider, change) => at(provider).setRate(change),
     setLatency: (provider, change) => at(provider).setLatency(change),

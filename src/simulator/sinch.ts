@@ -6,7 +6,7 @@
 //   https://developers.sinch.com/docs/errors/registry                                   problem types    [errors]
 //   sinch/sinch-sdk-node, packages/sms and packages/sdk-client                          what clients see [node]
 //
-// Left out: delivery reports, dry runs, changes and cancellation of a batch, Basic login (for trials only [auth]).
+// Left out: questions about delivery reports, dry runs, changes and cancellation of a batch, Basic login (for trials only [auth]).
 
 import { randomBytes } from "node:crypto";
 import { measureText } from "../domain/sms-text.ts";
@@ -24,6 +24,7 @@ import {
   type SendRequest,
   type SimulatedProvider,
 } from "./provider.ts";
+import { createSinchReports, orderSinchReports } from "./reports-sinch.ts";
 import { createSinchBatches } from "./sinch-batches.ts";
 import { LIFE_MAX_MS, readSinchBatch, type SinchBatchRequest } from "./sinch-request.ts";
 import { createTextOf } from "./sinch-text.ts";
@@ -35,6 +36,8 @@ export type SinchSettings = {
   readonly apiToken: string;
   /** Where the account's delivery reports would go; null: a batch that wants them must name an address. */
   readonly defaultCallbackUrl: string | null;
+  /** Signs the delivery reports; null: they go out unsigned. */
+  readonly hmacSecret: string | null;
 };
 
 /** [errors] The problem types' own words. */
@@ -131,9 +134,12 @@ export function createSinch(
         const { from } = request.fields;
         const sender = typeof from === "string" ? from : null;
         batches.add({ id: answer.id, createdAtMs, reference, from: sender, json });
-        if (!incomplete) return rawJsonReply(201, json);
+        const { defaultCallbackUrl } = settings;
+        const order = orderSinchReports(request, { id: answer.id, defaultCallbackUrl, textOf });
+        const reports = order === null ? [] : [order];
+        if (!incomplete) return { ...rawJsonReply(201, json), reports };
         const some = recipients.filter((_recipient, index) => index % 2 === 1);
-        return jsonReply(201, { ...answer, to: some });
+        return { ...jsonReply(201, { ...answer, to: some }), reports };
       },
     };
   }
@@ -166,6 +172,7 @@ export function createSinch(
       return problem(405, "validation-error", "The method is not allowed here.", ["Allow", allowed]);
     },
     faultReply,
+    reports: createSinchReports(settings, clock),
     reset: batches.clear,
   };
 }

@@ -208,7 +208,7 @@ function readNumbers(written: readonly string[], countryIso: string | null) {
 }
 
 /** For the numbers that none of the countries with that calling code claims (ASSUMED); null for codes of no country. */
-function mainCountryOf(digits: string): string | null {
+export function mainCountryOf(digits: string): string | null {
   return numberingMetadata.country_calling_codes[callingCodeOf(digits) ?? ""]?.[0] ?? null;
 }
 

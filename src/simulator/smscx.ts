@@ -23,6 +23,7 @@ import {
   type SendRequest,
   type SimulatedProvider,
 } from "./provider.ts";
+import { orderSmscxReports, smscxReports } from "./reports-smscx.ts";
 import { describeCampaign, isTaken, type SmscxOutgoing, type SmscxStatus } from "./smscx-answers.ts";
 import { type SmscxError, type SmscxErrorType, smscxErrorReply } from "./smscx-errors.ts";
 import { createSmscxReplays } from "./smscx-replays.ts";
@@ -151,8 +152,15 @@ export function createSmscx(
     const { info, data } = describeCampaign(request, outgoing, { from, wallMs: clock.wallMs() });
     const body = JSON.stringify({ info, data });
     if (idempotencyId !== null) replays.add(idempotencyId, body, clock.wallMs());
-    if (!incomplete) return answer(request, body);
-    return answer(request, JSON.stringify({ info, data: data.filter((_row, index) => index % 2 === 1) }));
+    const reports = [
+      orderSmscxReports(
+        data.filter(({ status }) => isTaken(status)),
+        { ...request, ...info },
+      ),
+    ];
+    if (!incomplete) return { ...answer(request, body), reports };
+    const some = JSON.stringify({ info, data: data.filter((_row, index) => index % 2 === 1) });
+    return { ...answer(request, some), reports };
   }
 
   function judge(digits: string, { scheduledAtMs }: SmscxRequest): SmscxStatus {
@@ -222,6 +230,7 @@ export function createSmscx(
         ? replyTo(errorOf("invalid_method", 1007, "The method is not allowed here."), ["Allow", "POST"])
         : replyTo(errorOf("not_found", 1008, "The resource was not found.")),
     faultReply,
+    reports: smscxReports,
     withWait: (reply, value) => ({
       ...reply,
       headers: withHeader(reply.headers, RESET_HEADER, /^\d/.test(value) ? resetIn(Number(value)) : value),

@@ -8,7 +8,7 @@ import type { Account } from "../domain/account.ts";
 import { VolleyError } from "../domain/errors.ts";
 import { Sensitive, sensitive } from "../domain/sensitive.ts";
 import type { HttpCall, HttpClient, HttpResult } from "../platform/http-client.ts";
-import { type JsonObject, parseJsonObject, readString } from "../platform/json.ts";
+import { isJsonObject, type JsonObject, parseJsonObject, readString } from "../platform/json.ts";
 import type { Logger } from "../platform/log.ts";
 import { readRetryAfterMs } from "../platform/retry-after.ts";
 
@@ -16,7 +16,7 @@ import { readRetryAfterMs } from "../platform/retry-after.ts";
 const DEADLINE_MS = 10_000;
 const RESPONSE_BYTES_MAX = 65_536;
 const TOKEN_CHARACTERS_MAX = 16_384;
-/** ASSUMED when the server does not say how long its token lives. */
+/** ASSUMED when the server does not say how long its token lives, or says 0 or less: "never", at SMS.CX. */
 const LIFE_MS_DEFAULT = 300_000;
 const LIFE_MS_MAX = 86_400_000;
 
@@ -99,8 +99,8 @@ function readGrant(
 function readLifeMs(expiresIn: unknown): number {
   const isNumeric = typeof expiresIn === "string" && /^\s*-?\d+(\.\d+)?\s*$/.test(expiresIn);
   const seconds = isNumeric ? Number(expiresIn) : expiresIn;
-  if (typeof seconds !== "number") return LIFE_MS_DEFAULT;
-  return Math.round(Math.min(Math.max(seconds * 1_000, 0), LIFE_MS_MAX));
+  if (typeof seconds !== "number" || seconds <= 0) return LIFE_MS_DEFAULT;
+  return Math.round(Math.min(seconds * 1_000, LIFE_MS_MAX));
 }
 
 /** Every 4xx is a fault of the request: of its credentials, its scope, or the address it went to. */
@@ -111,7 +111,7 @@ function readRefusal(
   account: Account,
 ): VolleyError {
   const host = hostOf(request);
-  const error = readString(reply, "error");
+  const error = readErrorName(reply);
   const scopes = requestedScopes(request);
   const isScope =
     error === "invalid_scope" || error === "insufficient_scope" || (status === 403 && error !== null);
@@ -125,6 +125,20 @@ function readRefusal(
     `Cannot get a token for account ${account.name}: ${status} from ${host}. Check ${check}${alsoAddress}.`,
     { details: { account: account.name, status, host } },
   );
+}
+
+/** By RFC 6749, as SMS.CX nests it, and as Infobip words its own. */
+function readErrorName(reply: JsonObject | null): string | null {
+  const flat = readString(reply, "error");
+  if (flat !== null) return flat;
+  const nested = readString(objectAt(reply, "error"), "type");
+  if (nested !== null) return nested;
+  return readString(objectAt(objectAt(reply, "requestError"), "serviceException"), "messageId");
+}
+
+function objectAt(of: JsonObject | null, name: string): JsonObject | null {
+  const value = of?.[name];
+  return isJsonObject(value) ? value : null;
 }
 
 function scopeMissing(account: Account, scopes: readonly string[], what: string): VolleyError {

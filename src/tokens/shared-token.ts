@@ -12,11 +12,11 @@ import assert from "node:assert";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Account } from "../domain/account.ts";
 import type { VolleyError } from "../domain/errors.ts";
+import { KEY_BYTES, type SealKey } from "../domain/seal.ts";
 import type { Sensitive } from "../domain/sensitive.ts";
 import type { TokenCells } from "../engine/engine.ts";
 import type { Logger } from "../platform/log.ts";
 import type { TokenReply } from "./oauth-client.ts";
-import { KEY_BYTES, type SealKey } from "../domain/seal.ts";
 import { CALL_GAP_MS, createTokenRefresher, type LiveToken, type TokenClock } from "./token-refresh.ts";
 
 /** The mandatory margin: 10 % of the life or a minute, but never more than half of the life. */

@@ -11,11 +11,11 @@
 import { randomUUID } from "node:crypto";
 import type { Account } from "../domain/account.ts";
 import { VolleyError } from "../domain/errors.ts";
+import { openSealed, type SealKey, seal } from "../domain/seal.ts";
 import type { Sensitive } from "../domain/sensitive.ts";
 import type { TokenCell, TokenCells } from "../engine/engine.ts";
 import type { Logger } from "../platform/log.ts";
 import type { TokenReply } from "./oauth-client.ts";
-import { openSealed, type SealKey, seal } from "../domain/seal.ts";
 
 /** Longer than a token call with its deadline and the gap before it. */
 const LEASE_MS = 15_000;

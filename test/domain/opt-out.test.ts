@@ -5,10 +5,39 @@ import { type KeywordKind, readKeyword } from "../../src/domain/opt-out.ts";
 describe("an opt-out is a message that is nothing but the word,", () => {
   it.each([
     ...["STOP", "stop", "Stop.", " stop\n", "STOP!", "«stop»", '"STOP"', "'stop'", "“Stop”", "`stop`"],
-    ...["\u00a0STOP\u00a0", "ST\u200bOP", "\ufeffSTOP", "\u202eSTOP\u202c", "STOP 🛑", "🙏stop🙏", "STOP ✋🏽"],
+    ...[
+      "\u00a0STOP\u00a0",
+      "ST\u200bOP",
+      "\ufeffSTOP",
+      "\u202eSTOP\u202c",
+      "STOP 🛑",
+      "🙏stop🙏",
+      "STOP ✋🏽",
+    ],
     ...["ＳＴＯＰ", "𝗦𝗧𝗢𝗣", "ⓢⓣⓞⓟ", "S T O P", "S.T.O.P.", "s-t-o-p", "stop stop STOP", "Stop, unsubscribe"],
-    ...["STOPALL", "stop all", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "OPTOUT", "opt-out", "Opt out", "REVOKE"],
-    ...["ARRET", "arrêt", "ARRE\u0302T", "Arrêter", "désabonner", "STOPP", "stoppa", "AVSLUTA", "Avregistrera"],
+    ...[
+      "STOPALL",
+      "stop all",
+      "UNSUBSCRIBE",
+      "CANCEL",
+      "END",
+      "QUIT",
+      "OPTOUT",
+      "opt-out",
+      "Opt out",
+      "REVOKE",
+    ],
+    ...[
+      "ARRET",
+      "arrêt",
+      "ARRE\u0302T",
+      "Arrêter",
+      "désabonner",
+      "STOPP",
+      "stoppa",
+      "AVSLUTA",
+      "Avregistrera",
+    ],
     ...["AVMELD", "afmeld", "lopeta", "peruuta", "abmelden", "BAJA", "darme de baja", "parar", "sair"],
     ...["annulla", "disiscrivi", "afmelden", "uitschrijven", "wypisz", "rezygnuję", "odhlásit", "zrušit"],
     ...["İPTAL", "iptal", "IPTAL", "RET", "стоп", "СТОП!", "στοπ", "הסר", "退订"],
@@ -22,7 +51,11 @@ describe("a text that", () => {
   it.each<[kind: KeywordKind, what: string, text: string]>([
     ["maybe-stop", "asks for it in a sentence", "please stop"],
     ["maybe-stop", "asks for the opposite", "don't stop"],
-    ["maybe-stop", "asks politely at length", "Hello, could you please unsubscribe me from this list? Thanks"],
+    [
+      "maybe-stop",
+      "asks politely at length",
+      "Hello, could you please unsubscribe me from this list? Thanks",
+    ],
     ["maybe-stop", "writes the word in two", "I would like to opt out of this"],
     ["maybe-stop", "is about something else", "Cancel my appointment on Monday"],
     ["maybe-stop", "follows an everyday word by one more", "cancel tomorrow"],
@@ -53,7 +86,9 @@ describe("a text that", () => {
 
 it("noise around and inside the word makes no difference", () => {
   const word = fc.constantFrom("stop", "unsubscribe", "arrêt", "avsluta", "quit", "iptal", "стоп");
-  const noise = fc.array(fc.constantFrom(" ", "\u00a0", "\n", ".", "!", '"', "’", "\u200d", "🙏", "-", "\ufe0f"));
+  const noise = fc.array(
+    fc.constantFrom(" ", "\u00a0", "\n", ".", "!", '"', "’", "\u200d", "🙏", "-", "\ufe0f"),
+  );
   fc.assert(
     fc.property(noise, word, fc.boolean(), noise, (before, one, upper, after) => {
       const text = `${before.join("")}${upper ? one.toUpperCase() : one}${after.join("")}`;

@@ -1,6 +1,7 @@
 // People who act in mid-campaign, and steps that run twice at once.
 
 import { describe, expect, it, vi } from "vitest";
+import { optOut } from "../support/ledger.ts";
 import { engines, openRoute, people } from "../support/route.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -58,7 +59,7 @@ it("somebody who opts out in mid-campaign gets nothing afterwards", async () => 
   await route.start(id);
   await route.work();
   await route.simulator.untilAccepted("mobile-digital", 50);
-  await route.ledger.suppressions.add(late.map(optOut));
+  await route.parts.ledger.suppressions.add(late.map((to) => optOut(to)));
   expect(await route.untilFinished(id)).toBe("completed");
   expect(await route.counts(id)).toEqual({ accepted: 350, suppressed: 50 });
   const received = route.simulator.acceptedPerRecipient("mobile-digital");

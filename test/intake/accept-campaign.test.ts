@@ -17,7 +17,7 @@ import { readCsv } from "../../src/intake/csv.ts";
 import { findPhoneColumn } from "../../src/intake/phone-column.ts";
 import { DEMO_COUNTRY, DEMO_TEMPLATE } from "../../src/simulator/demo-recipients.ts";
 import { accountOf } from "../providers/support.ts";
-import { audit, type LedgerBench, openLedgerBench } from "../support/ledger.ts";
+import { audit, type LedgerBench, openLedgerBench, optOut } from "../support/ledger.ts";
 
 const example = join(import.meta.dirname, "../../examples/recipients.csv");
 const rules: IntakeRules = {
@@ -26,10 +26,23 @@ const rules: IntakeRules = {
     { class: null, prefixes: ["+4", "+1", "+3"], accounts: [{ name: "main", weight: null }] },
   ],
   accounts: new Map([
-    ["main", { account: accountOf("sinch", { name: "main" }), segmentsMax: 10, textFault: () => null }],
+    [
+      "main",
+      {
+        account: accountOf("sinch", { name: "main" }),
+        segmentsMax: 10,
+        textFault: () => null,
+        senderFault: () => null,
+      },
+    ],
     [
       "mobile",
-      { account: accountOf("mobile-digital", { name: "mobile" }), segmentsMax: 2, textFault: () => null },
+      {
+        account: accountOf("mobile-digital", { name: "mobile" }),
+        segmentsMax: 2,
+        textFault: () => null,
+        senderFault: () => null,
+      },
     ],
   ]),
 };

@@ -5,7 +5,7 @@ import { VolleyError } from "../../src/domain/errors.ts";
 import { acceptMessage, type MessageDraft } from "../../src/intake/accept-message.ts";
 import type { IntakeRules } from "../../src/intake/choose-accounts.ts";
 import { accountOf } from "../providers/support.ts";
-import { type LedgerBench, openLedgerBench } from "../support/ledger.ts";
+import { type LedgerBench, openLedgerBench, optOut } from "../support/ledger.ts";
 
 const rules: IntakeRules = {
   routes: [
@@ -13,10 +13,23 @@ const rules: IntakeRules = {
     { class: "transactional", prefixes: ["+46"], accounts: [{ name: "main", weight: null }] },
   ],
   accounts: new Map([
-    ["main", { account: accountOf("sinch", { name: "main" }), segmentsMax: 10, textFault: () => null }],
+    [
+      "main",
+      {
+        account: accountOf("sinch", { name: "main" }),
+        segmentsMax: 10,
+        textFault: () => null,
+        senderFault: () => null,
+      },
+    ],
     [
       "mobile",
-      { account: accountOf("mobile-digital", { name: "mobile" }), segmentsMax: 2, textFault: () => null },
+      {
+        account: accountOf("mobile-digital", { name: "mobile" }),
+        segmentsMax: 2,
+        textFault: () => null,
+        senderFault: () => null,
+      },
     ],
   ]),
 };

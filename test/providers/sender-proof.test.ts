@@ -5,12 +5,8 @@ import type { ReportAccess } from "../../src/domain/account.ts";
 import { sensitive } from "../../src/domain/sensitive.ts";
 import { providers } from "../../src/providers/index.ts";
 import type { SignedRequest } from "../../src/providers/provider.ts";
-import {
-  isReportSecret,
-  issueReportToken,
-  proveSender,
-  REPORT_TOKEN_SECONDS,
-} from "../../src/providers/sender-proof.ts";
+import { createReportSenders } from "../../src/providers/report-senders.ts";
+import { issueReportToken, proveSender, REPORT_TOKEN_SECONDS } from "../../src/providers/sender-proof.ts";
 import { accountOf, reportAccess } from "./support.ts";
 
 const nowMs = Date.UTC(2026, 10, 22, 12);
@@ -47,17 +43,34 @@ function tokenOf(account = accountWith({ oauth2 })): string {
 }
 
 describe("the secret of the path", () => {
-  const account = accountWith({});
+  const provider = providers.sinch;
+  const senders = createReportSenders(
+    new Map([
+      ["main", { account: accountWith({}), provider }],
+      ["closed", { account: accountOf("sinch"), provider }],
+    ]),
+  );
   test("is the account's, to the letter", () => {
-    expect(isReportSecret("secret-of-the-path-1", account)).toBe(true);
-    for (const given of ["", "secret-of-the-path", "Secret-of-the-path-1", "secret-of-the-path-11", "x"]) {
-      expect(isReportSecret(given, account)).toBe(false);
+    expect(senders.knows("main", "secret-of-the-path-1")).toBe(true);
+    const wrong = [
+      "",
+      "secret-of-the-path",
+      "Secret-of-the-path-1",
+      "secret-of-the-path-11",
+      "x",
+      "x".repeat(999),
+    ];
+    for (const given of [...wrong, "secret-of-the-path-1\0", "secret-of-the-path-1".padEnd(600, "\0")]) {
+      expect(senders.knows("main", given), given).toBe(false);
     }
   });
 
-  test("opens nothing at an account that takes no reports", () => {
-    expect(isReportSecret("", accountOf("sinch"))).toBe(false);
-    const closed = { account: accountOf("sinch"), provider: providers.sinch, nowMs };
+  test("opens nothing at an account that takes no reports, and none that is not there", () => {
+    for (const name of ["closed", "nobody", "__proto__"]) {
+      expect(senders.knows(name, "")).toBe(false);
+      expect(senders.knows(name, "secret-of-the-path-1")).toBe(false);
+    }
+    const closed = { account: accountOf("sinch"), provider, nowMs };
     expect(proveSender(request(), closed)).toBe(false);
   });
 

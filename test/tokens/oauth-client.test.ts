@@ -1,6 +1,7 @@
 // One token call over real HTTP: what each reply means.
 
 import { Writable } from "node:stream";
+import { inspect } from "node:util";
 import { pino } from "pino";
 import { afterEach, describe, expect, test } from "vitest";
 import type { Account, ProviderName } from "../../src/domain/account.ts";
@@ -20,7 +21,11 @@ const granted = { access_token: "eyJ.token", token_type: "bearer", expires_in: 3
 
 async function ask(
   answer: { status: number; body: unknown; headers?: Record<string, string> } | "nobody-listens",
-  { scope = "", provider = "sinch" }: { scope?: string; provider?: ProviderName } = {},
+  {
+    scope = "",
+    provider = "sinch",
+    inForm = false,
+  }: { scope?: string; provider?: ProviderName; inForm?: boolean } = {},
 ): Promise<{ reply: TokenReply; host: string; log: string; bodies: string[] }> {
   const lines: string[] = [];
   const log = pino(
@@ -49,7 +54,8 @@ async function ask(
     limits: { requestsPerSecond: 1, segmentsPerSecond: null, inFlight: 1 },
     unknown: { lookUpAfterSeconds: [], resendTransactionalAfterSeconds: 300 },
   };
-  const form = `grant_type=client_credentials${scope === "" ? "" : `&scope=${scope}`}`;
+  const login = inForm ? `client_id=demo&client_secret=${SECRET}&` : "";
+  const form = `${login}grant_type=client_credentials${scope === "" ? "" : `&scope=${scope}`}`;
   const request = {
     method: "POST",
     url: `${url}/oauth2/token?hidden=${SECRET}`,
@@ -82,9 +88,11 @@ describe("the life of a token", () => {
     [" 59.5 ", 59_500],
     [1, 1_000],
     [0.5, 500],
-    [0, 0],
-    [-100, 0],
-    ["-1", 0],
+    [0.0004, 0],
+    [0, 300_000],
+    ["0", 300_000],
+    [-100, 300_000],
+    ["-1", 300_000],
     [undefined, 300_000],
     [null, 300_000],
     [true, 300_000],
@@ -132,6 +140,11 @@ describe("a refusal", () => {
       { type: "https://developers.sinch.com/docs/errors/registry/invalid-credentials", title: "Invalid" },
     ],
     [401, { message: "Unauthorized" }],
+    [401, { error: { type: "invalid_client", message: SECRET, code: 1600 } }],
+    [400, { error: { type: "invalid_request", message: SECRET, code: 1600 } }],
+    [401, { requestError: { serviceException: { messageId: "UNAUTHORIZED", text: SECRET } } }],
+    [400, { requestError: { serviceException: { messageId: "UNAUTHORIZED", text: SECRET } } }],
+    [401, { error: [], requestError: { serviceException: SECRET } }],
     [401, ""],
   ])("%i %j names the account, the status, the host and what to check", async (status, body) => {
     const { reply, host } = await ask({ status, body });
@@ -159,6 +172,9 @@ describe("a refusal", () => {
     [400, { error: "invalid_scope" }],
     [403, { error: "insufficient_scope" }],
     [403, { error: "access_denied" }],
+    [400, { error: { type: "invalid_scope", message: SECRET, code: 1600 } }],
+    [403, { error: { type: "insufficient_scope", message: SECRET } }],
+    [403, { requestError: { serviceException: { messageId: "FORBIDDEN", text: SECRET } } }],
     [200, { ...granted, scope: "read admin" }],
   ])("%i %j names the scope that is missing", async (status, body) => {
     const { reply } = await ask({ status, body }, { scope: "write", provider: "mobile-digital" });
@@ -186,6 +202,24 @@ describe("a failure that passes", () => {
     const { reply, host } = await ask("nobody-listens");
     expect(reply).toEqual({ kind: "temporary", what: `connect-refused at ${host}`, retryAfterMs: null });
   });
+});
+
+test("a secret that stands in the form reaches neither log nor error", async () => {
+  const answers = [
+    { status: 200, body: granted },
+    { status: 200, body: "<html>" },
+    { status: 401, body: { requestError: { serviceException: { messageId: SECRET, text: SECRET } } } },
+    { status: 403, body: { error: { type: SECRET, message: SECRET } } },
+    { status: 404, body: SECRET },
+    { status: 500, body: SECRET },
+    "nobody-listens",
+  ] as const;
+  for (const answer of answers) {
+    const { reply, log, bodies } = await ask(answer, { provider: "infobip", inForm: true });
+    if (answer !== "nobody-listens") expect(bodies[0]).toContain(`client_secret=${SECRET}`);
+    expect(log).toContain("main-sinch");
+    expect(log + inspect(reply, { depth: Number.POSITIVE_INFINITY })).not.toContain(SECRET);
+  }
 });
 
 test("neither secret, token, URL nor the server's words reach the log", async () => {

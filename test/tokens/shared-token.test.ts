@@ -187,7 +187,24 @@ describe.each(testEngines)("the shared token on $name", ({ open }) => {
     for (const gap of gapsOf(callsAt)) expect(gap).toBeGreaterThan(GAP_MS_MIN);
   });
 
-  test.each([0, "1"])("a life of %j seconds is no hot loop", async (expiresIn) => {
+  test.each([0, -1])(
+    "expires_in %j is no end: the token is refreshed on the schedule and not before",
+    async (expiresIn) => {
+      const { account, callsAt, startProcess, advance } = await setup({ expiresIn });
+      const processes = [startProcess(), startProcess()];
+      for (let round = 0; round < 20; round += 1) {
+        expect(await generations(processes.map((one) => one.get(account)))).toEqual(new Set([1]));
+      }
+      await Promise.all(processes.map((one) => one.refreshIfDue(account)));
+      expect(callsAt.length).toBe(1);
+      advance(REFRESH_EVERY_MS);
+      await Promise.all(processes.map((one) => one.refreshIfDue(account)));
+      expect(await generations(processes.map((one) => one.get(account)))).toEqual(new Set([2]));
+      expect(callsAt.length).toBe(2);
+    },
+  );
+
+  test.each([0.0001, "1"])("a life of %j seconds is no hot loop", async (expiresIn) => {
     const { account, callsAt, startProcess } = await setup({ expiresIn });
     const processes = [startProcess(), startProcess()];
     let newest = 0;

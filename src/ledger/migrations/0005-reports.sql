@@ -18,6 +18,9 @@ create table inbox (
 create index inbox_unread on inbox (id) where read_at is null;
 create index inbox_read on inbox (read_at) where read_at is not null;
 
+-- Unknowns that a person may want to see: those that wait for an answer, and those that none is left for.
+create index attempt_unknown on attempt (id) where outcome = 'unknown' and not late;
+
 create type reported_state as enum ('pending', 'delivered', 'undelivered', 'no-word');
 
 create table report (
