@@ -49,6 +49,19 @@ program
   });
 
 program
+  .command("doctor")
+  .description("check configuration, database, engine, and the token, sender and reports of each account")
+  .option("--json", "print JSON")
+  .addHelpText(
+    "after",
+    "\nIt gets each account a new token, which running workers then share. Exit code 1 on any fault.",
+  )
+  .action(async (options) => {
+    const { doctor } = await import("./cli/doctor.ts");
+    await doctor({ ...global(), ...options });
+  });
+
+program
   .command("simulate")
   .description("run the simulated providers on loopback")
   .option("--port <port>", "port to listen on, 0 for any free one", countOf(0, 65_535), 4010)

@@ -19,6 +19,7 @@ import { openEmbeddedPostgres } from "./platform/embedded-postgres.ts";
 import { createHttpClient } from "./platform/http-client.ts";
 import type { Logger } from "./platform/log.ts";
 import { createPool, describeDatabaseError, waitForDatabase } from "./platform/postgres.ts";
+import { readDatabaseState } from "./platform/postgres-state.ts";
 import { providers } from "./providers/index.ts";
 import { createReportSenders } from "./providers/report-senders.ts";
 import { createTransport } from "./providers/transport.ts";
@@ -107,6 +108,7 @@ export async function openParts(
       reportDoor: { senders: createReportSenders(accounts), store: ledger.inbox.store, log },
       webhooks,
       retry: config.retry,
+      databaseState: () => readDatabaseState(pool),
       /** The reasons why this process cannot work now; empty when it can. */
       async faults(): Promise<string[]> {
         const database = await pool.query("select 1").then(

@@ -1,9 +1,12 @@
 // The form of volley.yaml: which settings there are, what they may hold, and what they are when absent.
 
 import { z } from "zod";
+import { providerNames } from "../domain/account.ts";
 import { messageClasses } from "../domain/message.ts";
 import { logLevels } from "../platform/log.ts";
 import { parseRedisUrl, type RedisAddress } from "../platform/redis.ts";
+import { providers } from "../providers/index.ts";
+import type { Login, Provider } from "../providers/provider.ts";
 import { issueText } from "./fault-text.ts";
 
 const NAME_FORM = /^[a-z0-9][a-z0-9-]{0,39}$/;
@@ -105,71 +108,47 @@ function parseBy<T>(form: z.ZodType<T>, value: unknown, context: z.RefinementCtx
   return z.NEVER;
 }
 
-/** One of two logins. Checked against the one that was meant, so that a fault names the setting which is wrong. */
-const oneLogin = (one: z.ZodObject, other: z.ZodObject, names: string) =>
-  z.record(z.string(), z.unknown()).transform((settings, context): Readonly<Record<string, string>> => {
+/** The sets of credentials that the provider takes, of which an account holds one. */
+function credentialsOf({ logins }: Provider): z.ZodType<Readonly<Record<string, string>>> {
+  const forms = logins.map(loginForm);
+  const names = logins.map(({ credentials }) => listOf(credentials)).join(", or ");
+  // Checked against the login that was meant, so that a fault names the setting which is wrong.
+  return z.record(z.string(), z.unknown()).transform((settings, context) => {
     const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
-    const holdsOwn = ({ shape }: z.ZodObject, rival: z.ZodObject) =>
-      Object.keys(shape).some((key) => Object.hasOwn(given, key) && !Object.hasOwn(rival.shape, key));
-    const isOne = holdsOwn(one, other);
-    if (isOne === holdsOwn(other, one)) {
-      const message = isOne ? `holds two logins; keep one: ${names}` : `must hold ${names}`;
+    const meant = forms.filter((_, at) => logins[at]?.credentials.some((key) => Object.hasOwn(given, key)));
+    const [form] = logins.length === 1 ? forms : meant;
+    if (form === undefined || meant.length > 1) {
+      const message = form === undefined ? `must hold ${names}` : `holds two logins; keep one: ${names}`;
       context.addIssue({ code: "custom", message });
       return z.NEVER;
     }
-    return parseBy(isOne ? one : other, given, context) as Readonly<Record<string, string>>;
+    return parseBy(form, given, context) as Readonly<Record<string, string>>;
   });
+}
 
-/** Which hosts Sinch has depends on how an account logs in. */
-const regions = (login: string, ...names: [string, ...string[]]) =>
-  z.enum(names, { error: `must be one of ${names.join(", ")} with ${login}` }).default("us");
-const sinchKey = z.strictObject({
-  projectId: secret,
-  keyId: secret,
-  keySecret: secret,
-  region: regions("projectId, keyId and keySecret", "us", "eu"),
-});
-const sinchPlan = z.strictObject({
-  servicePlanId: secret,
-  apiToken: secret,
-  region: regions("servicePlanId and apiToken", "us", "eu", "au", "br", "ca"),
-});
-const sinchCredentials = oneLogin(
-  sinchKey,
-  sinchPlan,
-  "projectId, keyId and keySecret, or servicePlanId and apiToken",
+function loginForm({ credentials, regions }: Login): z.ZodObject {
+  const secrets = Object.fromEntries(credentials.map((name) => [name, secret]));
+  if (regions === undefined) return z.strictObject(secrets);
+  const error = `must be one of ${regions.join(", ")} with ${listOf(credentials)}`;
+  return z.strictObject({ ...secrets, region: z.enum(regions, { error }).default(regions[0]) });
+}
+
+/** "projectId, keyId and keySecret" */
+function listOf(names: readonly string[]): string {
+  return names.join(", ").replace(/, ([^,]*)$/, " and $1");
+}
+
+const accountForms = providerNames.map((provider) =>
+  z.strictObject({
+    ...accountCommon,
+    provider: z.literal(provider),
+    credentials: credentialsOf(providers[provider]),
+    // Where each customer has a host of his own there is no other to fall back to.
+    baseUrl: providers[provider].facts.hasOwnHost ? webUrl : webUrl.optional(),
+  }),
 );
-
-/** A pair of id and secret for OAuth2, or a key that never changes. */
-const pairOrKey = (id: string, pairSecret: string, key: string) =>
-  oneLogin(
-    z.strictObject({ [id]: secret, [pairSecret]: secret }),
-    z.strictObject({ [key]: secret }),
-    `${id} and ${pairSecret}, or ${key}`,
-  );
-
-const accountForm = z.discriminatedUnion("provider", [
-  z.strictObject({ ...accountCommon, provider: z.literal("sinch"), credentials: sinchCredentials }),
-  z.strictObject({
-    ...accountCommon,
-    provider: z.literal("infobip"),
-    credentials: pairOrKey("clientId", "clientSecret", "apiKey"),
-    // Every Infobip account has a host of its own.
-    baseUrl: webUrl,
-  }),
-  z.strictObject({
-    ...accountCommon,
-    provider: z.literal("smscx"),
-    credentials: pairOrKey("applicationId", "applicationSecret", "apiKey"),
-  }),
-  z.strictObject({
-    ...accountCommon,
-    provider: z.literal("mobile-digital"),
-    credentials: z.strictObject({ clientId: secret, clientSecret: secret }),
-    // The gateway's host is the customer's own; there is no other to fall back to.
-    baseUrl: webUrl,
-  }),
-]);
+type AccountForm = (typeof accountForms)[number];
+const accountForm = z.discriminatedUnion("provider", accountForms as [AccountForm, ...AccountForm[]]);
 
 const ROUTE_ACCOUNT_RULE = "must be an account's name, or { name, weight }";
 const routeAccountForm = z.strictObject(

@@ -1,8 +1,9 @@
 // The outbox: an event's row is written in the statement, or at least the transaction, of the change that it tells
 // of, so that neither can stand without the other.
 //
-// While no endpoint wants a type, its events cost one look at an empty table a statement. An endpoint that is
-// disabled gets no deliveries, but its events are kept, for a replay when it is back.
+// While there is no endpoint this costs a statement 0.2 ms of planning and a look at an empty table, and a row
+// nothing; an event that one endpoint hears of costs some 40 microseconds (both on two busy cores). An endpoint that
+// is disabled gets no deliveries, but its events are kept, for a replay when it is back.
 
 /**
  * CTEs that write the events of messages that moved. `moved` names a CTE with the columns id, state, reason and

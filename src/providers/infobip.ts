@@ -36,6 +36,7 @@ import type {
 import { httpReason, isSuccess, noAnswer, readTrouble, readUnknown } from "./reading.ts";
 
 const facts: ProviderFacts = {
+  hasOwnHost: true,
   batchMax: 1_000,
   defaultRequestsPerSecond: 10,
   defaultSegmentsPerSecond: null,
@@ -85,6 +86,7 @@ type SendBody = {
 export const infobip: Provider = {
   name: "infobip",
   facts,
+  logins: [{ credentials: ["clientId", "clientSecret"] }, { credentials: ["apiKey"] }],
   buildTokenRequest,
   authorization: (account, token) =>
     token === null ? sensitive(`App ${revealCredential(account, "apiKey")}`) : bearer(token.reveal()),

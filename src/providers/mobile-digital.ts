@@ -19,6 +19,7 @@ import { httpReason, isSuccess, readAll, readTrouble, readUnknown } from "./read
 import { isProviderId, readNumber, readTime } from "./report-fields.ts";
 
 const facts: ProviderFacts = {
+  hasOwnHost: true,
   batchMax: 1,
   defaultRequestsPerSecond: 5,
   defaultSegmentsPerSecond: null,
@@ -61,6 +62,7 @@ const credentialErrors: ReadonlySet<string> = new Set(["invalid_client", "invali
 export const mobileDigital: Provider = {
   name: "mobile-digital",
   facts,
+  logins: [{ credentials: ["clientId", "clientSecret"] }],
   buildTokenRequest,
   authorization: (account, token) => {
     if (token === null) throw new Error(`Account ${account.name} has no token.`);

@@ -14,6 +14,8 @@ export type { Batch, BatchForm, OutgoingMessage };
 export type Provider = {
   readonly name: ProviderName;
   readonly facts: ProviderFacts;
+  /** What an account logs in with: one of these. */
+  readonly logins: readonly Login[];
   /** How to get an OAuth2 token; null where the account logs in with a fixed key. */
   readonly buildTokenRequest: (account: Account) => HttpRequest | null;
   /**
@@ -39,7 +41,16 @@ export type Provider = {
   readonly reports: ReportReader | null;
 };
 
+export type Login = {
+  /** Secrets, by the names that volley.yaml has for them. */
+  readonly credentials: readonly string[];
+  /** Hosts to choose from with this login; the first is the default. */
+  readonly regions?: readonly [string, ...string[]];
+};
+
 export type ProviderFacts = {
+  /** Each customer has a host of his own, so that `baseUrl` must be configured. */
+  readonly hasOwnHost: boolean;
   /** Messages in one send request. */
   readonly batchMax: number;
   /** Requests per second while the account configures none. */

@@ -21,6 +21,7 @@ import { digitsOf, readResponse } from "./sinch-replies.ts";
 import { sinchReports } from "./sinch-reports.ts";
 
 const facts: ProviderFacts = {
+  hasOwnHost: false,
   batchMax: 1_000,
   defaultRequestsPerSecond: 10,
   // Messages above the plan's rate wait in Sinch's own queue; nothing is refused.
@@ -67,6 +68,10 @@ type BatchBody = {
 export const sinch: Provider = {
   name: "sinch",
   facts,
+  logins: [
+    { credentials: ["projectId", "keyId", "keySecret"], regions: ["us", "eu"] },
+    { credentials: ["servicePlanId", "apiToken"], regions: ["us", "eu", "au", "br", "ca"] },
+  ],
   buildTokenRequest,
   authorization: (account, token) => bearer(token?.reveal() ?? revealCredential(account, "apiToken")),
   textFault: () => null,

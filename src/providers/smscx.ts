@@ -34,6 +34,7 @@ import { smscxReports } from "./smscx-reports.ts";
 const RECIPIENTS_MAX = 25_000;
 
 const facts: ProviderFacts = {
+  hasOwnHost: false,
   batchMax: RECIPIENTS_MAX,
   defaultRequestsPerSecond: 5,
   // Nothing is published about the queue behind the API.
@@ -83,6 +84,7 @@ type SendBody = {
 export const smscx: Provider = {
   name: "smscx",
   facts,
+  logins: [{ credentials: ["applicationId", "applicationSecret"] }, { credentials: ["apiKey"] }],
   buildTokenRequest,
   authorization,
   textFault: (text) =>

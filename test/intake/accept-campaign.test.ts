@@ -41,7 +41,7 @@ const rules: IntakeRules = {
         account: accountOf("mobile-digital", { name: "mobile" }),
         segmentsMax: 2,
         textFault: () => null,
-        senderFault: () => null,
+        senderFault: (from: string | null) => (from === null ? null : "cannot be chosen here"),
       },
     ],
   ]),
@@ -208,6 +208,13 @@ describe("rows that are left out", () => {
     expect(result).toMatchObject({ accepted: 1, invalid: 5000 });
     expect(result.errors).toHaveLength(ROW_ERRORS_KEPT);
   });
+
+  it("when their route's accounts do not take the campaign's sender; those of other routes stay", async () => {
+    const { id, accepted, errors } = await accept(file([swede(1), "+61412345678"]), { from: "Acme" });
+    expect(accepted).toBe(1);
+    expect(errors).toEqual([{ row: 3, reason: "The sender cannot be chosen here." }]);
+    await audit(bench, id);
+  });
 });
 
 describe("an intake that is refused stores nothing, and does not read the rows", () => {
@@ -232,6 +239,12 @@ describe("an intake that is refused stores nothing, and does not read the rows",
       { account: "nope" },
       "usage",
       /no account is named "nope"\. Configured: main, mobile\./,
+    ],
+    [
+      "a sender that no account of the campaign takes",
+      { account: "mobile", from: "Acme" },
+      "usage",
+      /^Cannot create the campaign: The sender cannot be chosen here\.$/,
     ],
   ])("%s", async (_what, changes, code, reason) => {
     let pieces = 0;
