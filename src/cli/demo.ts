@@ -1,119 +1,117 @@
 // `volley demo`: the whole system on this machine, for a first look. An embedded Postgres in a folder of its
-// own, the simulated providers in a process of their own, one campaign from a CSV file through both, and two
-// counts that must agree: the ledger's and the providers'.
+// own, the simulated providers in a process of their own, one campaign from a CSV file through all four of them,
+// their delivery reports, webhooks to a customer's system, and counts that must agree on all sides.
 
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import { releaseCampaign } from "../../jobs/release-campaign.ts";
 import { startWorker } from "../../jobs/worker.ts";
-import { type Config, parseConfig } from "../config.ts";
 import { VolleyError } from "../domain/errors.ts";
 import { openHttpServer } from "../http/server.ts";
 import type { IntakeResult } from "../intake/accept-campaign.ts";
+import { acceptEndpoint } from "../intake/accept-endpoint.ts";
 import type { Parts } from "../parts.ts";
+import { findFreePort } from "../platform/free-port.ts";
 import { createLog } from "../platform/log.ts";
 import { DEMO_COUNTRY, DEMO_TEMPLATE, writeDemoRecipients } from "../simulator/demo-recipients.ts";
+import { createWebhookReceiver, type WebhookReceiver } from "../simulator/webhook-receiver.ts";
 import { intakeFile, watchUntilFinished } from "./campaign.ts";
-import { duration, grouped, print, printTable, say } from "./output.ts";
+import { demoConfig, REPORT_DELAY_MS, TROUBLE } from "./demo-config.ts";
+import { compare, printSummary, type Witnesses } from "./demo-summary.ts";
+import { grouped, say, startProgress } from "./output.ts";
 import { untilStopped, withPartsOf } from "./run.ts";
-import { type DemoSimulator, startSimulator } from "./simulator-process.ts";
+import { startSimulator } from "./simulator-process.ts";
 
 export type DemoOptions = { readonly recipients: number; readonly keep?: boolean };
+type Run = DemoOptions & Witnesses & { readonly folder: string; readonly stopped: Promise<string> | null };
 
 const DATABASE_WAIT_MS = 60_000;
 const DRAIN_MS = 10_000;
 const SEED = 1;
-/** What the demo's campaign lives through: throttling, and a batch whose reply is lost after it was taken. */
-const TROUBLE = { sinch: ["drop-after-accept=1x"], "mobile-digital": ["429-retry-after=3x"] } as const;
+const POLL_MS = 100;
+/** Reports and webhooks come at some thousand a second; without any news for so long something is wrong. */
+const NEWS_WAIT_MS = 20_000;
 
 export async function demo(options: DemoOptions): Promise<void> {
   const stopped = options.keep === true ? untilStopped() : null;
   const folder = await mkdtemp(join(tmpdir(), "volley-demo-"));
-  const simulator = await startSimulator();
+  const simulator = await startSimulator(["--report-delay", String(REPORT_DELAY_MS)]);
+  const receiver = await createWebhookReceiver();
   try {
-    const config = demoConfig(folder, simulator.url);
+    const config = demoConfig(folder, simulator.url, await findFreePort());
     const agreed = await withPartsOf(config, createLog(config.log), DATABASE_WAIT_MS, (parts) =>
-      runDemo(parts, { ...options, folder, simulator, stopped }),
+      runDemo(parts, { ...options, folder, simulator, receiver, stopped }),
     );
     if (!agreed)
       throw new VolleyError(
         "state_conflict",
-        "The ledger and the simulated providers do not agree: this is a fault of Volley.",
+        "The ledger, the simulated providers and the customer's system do not agree: this is a fault of Volley.",
       );
   } finally {
+    await receiver.close();
     await simulator.stop();
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-async function runDemo(
-  parts: Parts,
-  run: DemoOptions & { folder: string; simulator: DemoSimulator; stopped: Promise<string> | null },
-): Promise<boolean> {
-  const { simulator } = run;
-  for (const [provider, faults] of Object.entries(TROUBLE))
-    await simulator.post("/_/faults", { provider, faults });
-  const csv = join(run.folder, "recipients.csv");
-  const expected = await writeRecipients(csv, run.recipients);
-  say(
-    `A campaign to ${grouped(expected.valid)} people, from a CSV file with ${grouped(expected.duplicates)} duplicates and ${grouped(expected.invalid)} bad rows.`,
-  );
+async function runDemo(parts: Parts, run: Run): Promise<boolean> {
+  const { config, faults, reportDoor } = parts;
+  const server = await openHttpServer({ ...config.server, readiness: faults, reportDoor });
+  try {
+    for (const [provider, names] of Object.entries(TROUBLE))
+      await run.simulator.post("/_/faults", { provider, faults: names });
+    await addEndpoint(parts, run.receiver);
+    const csv = join(run.folder, "recipients.csv");
+    const { valid, ...refused } = await writeRecipients(csv, run.recipients);
+    say(
+      `A campaign to ${grouped(valid)} people, from a CSV file with ${grouped(refused.duplicates)} duplicates and ${grouped(refused.invalid)} bad rows.`,
+    );
+    const intake = await intakeFile(parts, {
+      csv,
+      name: "demo",
+      template: DEMO_TEMPLATE,
+      country: DEMO_COUNTRY,
+      class: "marketing",
+    });
+    for (const error of intake.errors.slice(0, 3)) say(`  row ${error.row}: ${error.reason}`);
+    const agreed = await sendAndCompare(parts, intake, valid, run);
+    if (run.stopped !== null) {
+      const witnesses = `simulated providers on ${run.simulator.url}/_/summary`;
+      say(`Staying up: ${server.url}/readyz, ${witnesses}. Ctrl-C ends it.`);
+      await run.stopped;
+    }
+    return agreed;
+  } finally {
+    await server.close();
+  }
+}
 
-  const intake = await intakeFile(parts, {
-    csv,
-    name: "demo",
-    template: DEMO_TEMPLATE,
-    country: DEMO_COUNTRY,
-    class: "marketing",
-  });
-  for (const error of intake.errors.slice(0, 3)) say(`  row ${error.row}: ${error.reason}`);
-
+async function sendAndCompare(parts: Parts, intake: IntakeResult, valid: number, run: Run): Promise<boolean> {
   const startedAtMs = performance.now();
   await releaseCampaign(parts, intake.id);
   const worker = await startWorker(parts);
   try {
-    const revoking = revokeHalfWay(parts, intake, simulator);
+    const revoking = revokeHalfWay(parts, intake, run);
     await watchUntilFinished(parts, intake.id);
     await revoking;
     const tookMs = performance.now() - startedAtMs;
+    await watchReports(parts, intake, run);
     await printSummary(parts, intake, tookMs);
-    const agreed = await compare(parts, intake, expected.valid, simulator);
-    if (run.stopped !== null) await stayUp(parts, run.stopped, simulator);
-    return agreed;
+    return await compare(parts, intake.id, valid, run);
   } finally {
     await worker.close(DRAIN_MS);
   }
 }
 
-/** Two accounts, routed by country, at limits that make the limiter work. */
-function demoConfig(dataDir: string, url: string): Config {
-  const source = JSON.stringify({
-    dataDir,
-    log: "silent",
-    accounts: [
-      {
-        name: "sinch",
-        provider: "sinch",
-        baseUrl: `${url}/sinch`,
-        credentials: { projectId: "demo-project", keyId: "demo-id", keySecret: "demo-secret" },
-        from: "Volley",
-        limits: { requestsPerSecond: 20, segmentsPerSecond: 3000, inFlight: 10 },
-      },
-      {
-        name: "australia",
-        provider: "mobile-digital",
-        baseUrl: `${url}/mobile-digital`,
-        credentials: { clientId: "demo-id", clientSecret: "demo-secret" },
-        limits: { requestsPerSecond: 1000, inFlight: 50 },
-      },
-    ],
-    routes: [{ prefix: "+61", accounts: ["australia"] }, { accounts: ["sinch"] }],
-    unknown: { lookUpAfterSeconds: [1, 2, 4] },
-  });
-  return parseConfig(source, { file: null, environment: {} });
+/** The customer's system, as `volley webhook add` would enter it. */
+async function addEndpoint(parts: Parts, receiver: WebhookReceiver): Promise<void> {
+  const events = ["message.delivered", "message.undelivered", "campaign.completed"];
+  const { secret } = await acceptEndpoint(parts, { url: receiver.url, events });
+  receiver.trust(parts.webhooks.showSecret(secret));
 }
 
 async function writeRecipients(path: string, count: number) {
@@ -125,84 +123,37 @@ async function writeRecipients(path: string, count: number) {
 }
 
 /** In the middle of the campaign every token dies; nobody may be missed, and each account asks for one new token. */
-async function revokeHalfWay(parts: Parts, intake: IntakeResult, simulator: DemoSimulator): Promise<void> {
+async function revokeHalfWay(parts: Parts, intake: IntakeResult, { simulator }: Run): Promise<void> {
   for (;;) {
-    const counts = await parts.ledger.campaigns.counts(intake.id);
-    if ((counts.accepted ?? 0) >= intake.accepted / 2) break;
-    if ((await parts.ledger.campaigns.find(intake.id))?.finishedAt != null) break;
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    const { queued = 0 } = await parts.ledger.campaigns.counts(intake.id);
+    if (queued <= intake.accepted / 2) break;
+    await wait(POLL_MS / 2);
   }
   await simulator.post("/_/revoke-tokens", {});
 }
 
-/** Everything here is read back from the ledger. */
-async function printSummary(
-  { ledger, tokens, accounts }: Parts,
-  intake: IntakeResult,
-  tookMs: number,
-): Promise<void> {
-  const counts = await ledger.campaigns.counts(intake.id);
-  const facts = await ledger.messages.campaignFacts(intake.id);
-  const generations = await Promise.all(
-    [...accounts.values()].map(
-      async ({ account }) => `${account.name} ${(await tokens.show(account))?.generation ?? 0}`,
-    ),
+/** Until every message has the end that its provider reported, and the customer's system has heard of it. */
+async function watchReports({ ledger }: Parts, { id }: IntakeResult, { simulator, receiver }: Run) {
+  const providers = Object.values(await simulator.summary());
+  const expected = providers.reduce(
+    (sum, { reports }) => sum + reports.delivered + reports.undelivered + reports.pending,
+    0,
   );
-  print();
-  printTable(
-    ["THE LEDGER SAYS", ""],
-    [
-      ...Object.entries(counts).map(([state, messages]) => [state, grouped(messages)]),
-      ...facts.accounts.map(({ account, accepted }) => [`  through ${account}`, grouped(accepted)]),
-      ...facts.reasons.map(({ state, reason, messages }) => [
-        `  ${state}: ${reason || "no reason"}`,
-        grouped(messages),
-      ]),
-      [
-        "refused rows of the file",
-        `${grouped(intake.invalid)} bad, ${grouped(intake.duplicates)} duplicates`,
-      ],
-      ["retries", grouped(facts.retries)],
-      ["put off by a provider (429, 401)", grouped(facts.deferrals)],
-      ["unknown, settled by asking the provider", grouped(facts.settledByLookUp)],
-      ["tokens fetched", generations.join(", ")],
-      [
-        "took",
-        `${duration(tookMs)}, ${grouped(Math.round((intake.accepted * 1000) / tookMs))} messages/s at the accounts' limits`,
-      ],
-    ],
-  );
-}
-
-/** Asks the simulated providers how often each person got a message. */
-async function compare(
-  parts: Parts,
-  intake: IntakeResult,
-  valid: number,
-  simulator: DemoSimulator,
-): Promise<boolean> {
-  const received = new Map<string, number>();
-  for (const provider of Object.keys(TROUBLE)) {
-    for await (const { number, count } of simulator.recipients(provider)) {
-      received.set(number, (received.get(number) ?? 0) + count);
+  const progress = startProgress("reports and webhooks", expected * 2);
+  let [before, newsAtMs] = [-1, performance.now()];
+  try {
+    for (;;) {
+      const { delivered = 0, undelivered = 0 } = await ledger.campaigns.counts(id);
+      const events = receiver.events();
+      const told = (events.get("message.delivered") ?? 0) + (events.get("message.undelivered") ?? 0);
+      const done = delivered + undelivered + told;
+      progress.update(done, "");
+      if (done >= expected * 2) return;
+      if (done !== before) [before, newsAtMs] = [done, performance.now()];
+      if (performance.now() - newsAtMs > NEWS_WAIT_MS) return;
+      await wait(POLL_MS);
     }
+  } finally {
+    progress.end();
   }
-  const twice = [...received.values()].filter((count) => count > 1).length;
-  const { accepted = 0 } = await parts.ledger.campaigns.counts(intake.id);
-  const agreed = received.size === valid && twice === 0 && accepted === valid;
-  print();
-  print(
-    agreed
-      ? `The simulated providers say: ${grouped(received.size)} people got exactly one message each.`
-      : `The simulated providers say: ${grouped(received.size)} of ${grouped(valid)} people got a message, ${grouped(twice)} more than one.`,
-  );
-  return agreed;
-}
-
-async function stayUp(parts: Parts, stopped: Promise<string>, simulator: DemoSimulator): Promise<void> {
-  const { config, faults, reportDoor } = parts;
-  const server = await openHttpServer({ ...config.server, readiness: faults, reportDoor });
-  say(`Staying up: ${server.url}/readyz, simulated providers on ${simulator.url}/_/summary. Ctrl-C ends it.`);
-  await stopped;
-  await server.close();
 }

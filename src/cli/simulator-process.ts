@@ -7,19 +7,26 @@ import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { VolleyError } from "../domain/errors.ts";
 
+/** What the demo asks of `/_/summary`. */
+export type ProviderSummary = {
+  readonly accepted: number;
+  readonly reports: { readonly delivered: number; readonly undelivered: number; readonly pending: number };
+};
+
 export type DemoSimulator = {
   readonly url: string;
+  readonly summary: () => Promise<Readonly<Record<string, ProviderSummary>>>;
   readonly post: (path: string, body: object) => Promise<void>;
   /** Everybody who got a message through the provider, digits only, and how often. */
   readonly recipients: (provider: string) => AsyncGenerator<{ number: string; count: number }>;
   readonly stop: () => Promise<void>;
 };
 
-export async function startSimulator(): Promise<DemoSimulator> {
+export async function startSimulator(options: readonly string[] = []): Promise<DemoSimulator> {
   const cli = fileURLToPath(
     new URL(import.meta.url.endsWith(".ts") ? "../cli.ts" : "../cli.js", import.meta.url),
   );
-  const child = spawn(process.execPath, [cli, "simulate", "--port", "0"], {
+  const child = spawn(process.execPath, [cli, "simulate", "--port", "0", ...options], {
     stdio: ["ignore", "pipe", "ignore"],
   });
   const lines = createInterface({ input: child.stdout });
@@ -31,6 +38,11 @@ export async function startSimulator(): Promise<DemoSimulator> {
   ]);
   return {
     url,
+    async summary() {
+      const reply = await fetch(`${url}/_/summary`);
+      // Our own simulator's answer.
+      return (await reply.json()) as Readonly<Record<string, ProviderSummary>>;
+    },
     async post(path, body) {
       const reply = await fetch(`${url}${path}`, { method: "POST", body: JSON.stringify(body) });
       if (!reply.ok) throw new VolleyError("usage", `The simulator refused ${path}: ${await reply.text()}`);

@@ -128,6 +128,19 @@ export function createMessages(pool: Pool) {
       return rows.map(toMessage);
     },
 
+    /** For counts that are compared with a provider's own. */
+    async statesByAccount(
+      id: CampaignId,
+    ): Promise<{ account: string; state: MessageState; messages: number }[]> {
+      const { rows } = await pool.query<{ account: string; state: MessageState; messages: string }>(
+        `select coalesce(m.account, c.account) as account, m.state, count(*) as messages
+         from volley.message m join volley.chunk c on c.id = m.chunk_id
+         where c.campaign_id = $1 group by 1, 2 order by 1, 2`,
+        [id],
+      );
+      return rows.map((row) => ({ ...row, messages: Number(row.messages) }));
+    },
+
     async campaignFacts(id: CampaignId): Promise<CampaignFacts> {
       const { rows: reasons } = await pool.query<{ state: MessageState; reason: string; messages: string }>(
         `select m.state, coalesce(m.reason, '') as reason, count(*) as messages
