@@ -120,7 +120,7 @@ it("what a provider may have sent stays with it, while the rest goes on elsewher
   expect(others).toEqual({});
   expect(accepted + unknown).toBe(600);
   expect(unknown).toBeGreaterThan(0);
-  expect((await throughAccounts(route)).sinch).toBeGreaterThan(100);
+  expect((await throughAccounts(route)).sinch, "messages that had not been tried").toBeGreaterThan(0);
   const { rows } = await route.pool.query(
     `select from volley.attempt a join volley.message m on m.id = a.message_id
      where a.outcome = 'unknown' and m.account <> a.account`,

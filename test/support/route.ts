@@ -17,8 +17,10 @@ import { parseConfig } from "../../src/config.ts";
 import { type ProviderName, providerNames } from "../../src/domain/account.ts";
 import { isFinished } from "../../src/domain/campaign.ts";
 import type { CampaignId, MessageClass } from "../../src/domain/message.ts";
+import { openHttpServer } from "../../src/http/server.ts";
 import { acceptCampaign } from "../../src/intake/accept-campaign.ts";
 import { openParts, type Parts } from "../../src/parts.ts";
+import { findFreePort } from "../../src/platform/free-port.ts";
 import { createPool } from "../../src/platform/postgres.ts";
 import { accountQueue, openQueue } from "../../src/queue/queues.ts";
 import type { SimulatorOptions } from "../../src/simulator/options.ts";
@@ -48,6 +50,8 @@ export type RouteOptions = {
   readonly accounts?: readonly AccountName[];
   /** As in volley.yaml. */
   readonly routes?: readonly object[];
+  /** Accounts that ask for delivery reports; the doors for them are opened. */
+  readonly reports?: readonly AccountName[];
   /** Settings of single accounts that go over the harness's own. */
   readonly overrides?: (simulator: Simulator) => Readonly<Partial<Record<AccountName, object>>>;
   readonly limits?: Readonly<Partial<Record<AccountName, Limits>>>;
@@ -87,7 +91,8 @@ export async function openRoute(options: RouteOptions = {}) {
   closers.push(() => rm(folder, { recursive: true, force: true }));
   const configFile = join(folder, "volley.yaml");
   // JSON is YAML.
-  const source = JSON.stringify(describeConfig(options, simulator, databaseUrl, redisUrl), null, 2);
+  const port = options.reports === undefined ? 0 : await findFreePort();
+  const source = JSON.stringify(describeConfig(options, { simulator, databaseUrl, redisUrl, port }), null, 2);
   await writeFile(configFile, source);
   const config = parseConfig(source, { file: configFile, environment: {} });
   const pool = createPool({ url: databaseUrl, applicationName: "volley-test", max: 2, log: silent });
@@ -99,6 +104,7 @@ export async function openRoute(options: RouteOptions = {}) {
     return parts;
   };
   const parts = await openSet();
+  if (options.reports !== undefined) closers.push(await openDoors(parts, simulator, options.reports));
 
   const find = async (id: CampaignId) => {
     const campaign = await parts.ledger.campaigns.find(id);
@@ -186,18 +192,19 @@ async function openTestRedis(closers: (() => unknown)[]): Promise<string> {
 }
 
 function describeConfig(
-  { accounts = accountNames, limits, overrides, routes, settings }: RouteOptions,
-  simulator: Simulator,
-  database: string,
-  redis: string | null,
+  { accounts = accountNames, limits, overrides, reports, routes, settings }: RouteOptions,
+  from: { simulator: Simulator; databaseUrl: string; redisUrl: string | null; port: number },
 ) {
+  const { simulator, databaseUrl, redisUrl, port } = from;
   return {
-    database,
-    ...(redis === null ? {} : { redis }),
+    database: databaseUrl,
+    ...(redisUrl === null ? {} : { redis: redisUrl }),
+    server: { port, publicUrl: `http://127.0.0.1:${port}` },
     accounts: accounts.map((name) => ({
       ...accountAt(simulator.url, name),
       ...(name === "mobile-digital" ? {} : { from: "Volley" }),
       limits: { ...FAST, ...limits?.[name] },
+      ...(reports?.includes(name) ? { reports: { secret: REPORT_SECRET } } : {}),
       ...overrides?.(simulator)[name],
     })),
     routes: routes ?? [{ prefix: "+46", accounts: ["sinch"] }, { accounts: ["mobile-digital"] }],
@@ -206,6 +213,22 @@ function describeConfig(
     log: "warn",
     ...settings,
   };
+}
+
+const REPORT_SECRET = "secret-of-the-report-doors";
+
+/** The doors for providers; inbound SMS of the accounts come in there, too. Answers what closes them. */
+async function openDoors(
+  { config, reportDoor }: Parts,
+  simulator: Simulator,
+  accounts: readonly AccountName[],
+): Promise<() => Promise<void>> {
+  const server = await openHttpServer({ ...config.server, readiness: async () => [], reportDoor });
+  for (const name of accounts) {
+    const inboundUrl = `${config.server.publicUrl}/inbound/${name}/${REPORT_SECRET}`;
+    simulator.setReports(name, { inboundUrl });
+  }
+  return server.close;
 }
 
 /** Numbers of one country for each account: Sweden, Britain, Norway and Australia. */
@@ -283,7 +306,7 @@ async function auditRoute(
     );
   const wrong = rows.filter(({ recipient, state }) => {
     const count = received(recipient);
-    if (state === "accepted") return resends ? count < 1 : count !== 1;
+    if (takenStates.includes(state)) return resends ? count < 1 : count !== 1;
     return state === "unknown" ? count > 1 : count > 0;
   });
   expect(wrong, "people whose messages the ledger and the providers see differently").toEqual([]);
@@ -291,6 +314,8 @@ async function auditRoute(
   expect(Math.max(...rows.map((row) => row.attempts)), "tries of one message").toBeLessThanOrEqual(4);
   await auditAttempts(pool, simulator, resends);
 }
+
+const takenStates = ["accepted", "delivered", "undelivered"];
 
 async function auditAttempts(pool: Pool, simulator: Simulator, resends: boolean): Promise<void> {
   const { rows: twice } = await pool.query(
