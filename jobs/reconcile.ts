@@ -7,11 +7,12 @@
 // Two sweeps at once have the effect of one: every statement takes only rows that no other has.
 
 import { composeMessages } from "../src/domain/batch.ts";
-import type { MessageId } from "../src/domain/message.ts";
+import type { CallId, MessageId } from "../src/domain/message.ts";
 import { done, type StepEnd } from "../src/domain/step-end.ts";
 import { LOOK_UP_PATIENCE_MS, type UnknownRules } from "../src/domain/unknown.ts";
 import type { DueUnknown, Settlement } from "../src/ledger/unknowns.ts";
-import type { Finding, LookUp, LookUpAnswer, LookUpQuestion } from "../src/providers/provider.ts";
+import type { Finding, LookUp, LookUpAnswer, LookUpQuestion, NoAnswer } from "../src/providers/provider.ts";
+import { askProvider } from "./ask-provider.ts";
 import { type ReleaseCampaignParts, releaseCampaign } from "./release-campaign.ts";
 import type { AccountParts, SendRequestParts } from "./send-request.ts";
 
@@ -24,8 +25,6 @@ const CHUNKS_MAX = 1_000;
 const UNKNOWNS_MAX = 2_000;
 /** An unknown whose question fails for a reason of ours is asked again after this. */
 const ASK_AGAIN_MS = 30_000;
-/** Questions to providers in one sweep wait for their limits no longer than this. */
-const LOOK_UP_WAIT_MS = 10_000;
 
 export async function reconcile(parts: ReconcileParts): Promise<StepEnd> {
   const { ledger, enqueue } = parts;
@@ -100,7 +99,8 @@ function keep(unknown: DueUnknown): Settlement {
 }
 
 /** never: the provider may not even be asked any more. */
-type Answer = Finding | { readonly kind: "never" };
+type Never = { readonly kind: "never" };
+type Answer = Finding | Never;
 type Answers = (id: MessageId) => Answer;
 const undecided: Answers = () => ({ kind: "undecided" });
 
@@ -124,7 +124,7 @@ async function ask(
     const slice = asked.slice(from, from + lookUp.messagesMax);
     const question = { ...form, callId: first.callId, openedAt: first.openedAt, messages: slice };
     const answer = await askOnce(parts, at, lookUp, question);
-    if (answer === "never") return () => ({ kind: "never" });
+    if (answer.kind === "never") return () => answer;
     if (answer.kind === "no-answer") break;
     slice.forEach(({ id }, index) => {
       const finding = answer.findings[index];
@@ -135,36 +135,31 @@ async function ask(
 }
 
 async function askOnce(
-  { ledger, tokens, limiter, transport, log }: ReconcileParts,
+  parts: ReconcileParts,
   { account }: AccountParts,
   { sendsAgain }: LookUp,
   question: LookUpQuestion,
-): Promise<LookUpAnswer | "never"> {
-  try {
-    const token = await tokens.get(account);
-    const segments = question.messages.reduce((sum, message) => sum + message.segments, 0);
-    const permit = await limiter.acquire(
-      account,
-      sendsAgain ? segments : 0,
-      AbortSignal.timeout(LOOK_UP_WAIT_MS),
-    );
-    if (sendsAgain) {
-      const grant = await ledger.unknowns.grantRepeat(question.callId);
-      if (grant === "never") return "never";
-      if (grant === "not-now") return { kind: "no-answer", reason: "not-now", trouble: null };
-    }
-    await permit.ready();
-    const answer = await transport.lookUp(question, account, token?.value ?? null);
-    if (answer.kind === "no-answer" && answer.trouble?.kind === "token-rejected" && token !== null) {
-      await tokens.rejected(account, token.generation);
-    }
-    return answer;
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    log.warn(
-      { account: account.name, err: reason },
-      "the provider could not be asked about an unknown; trying again",
-    );
-    return { kind: "no-answer", reason: "not-asked", trouble: null };
+): Promise<LookUpAnswer | Never> {
+  return askProvider<LookUpAnswer | Never>(parts, account, {
+    about: "an unknown",
+    segments: sendsAgain ? question.messages.reduce((sum, message) => sum + message.segments, 0) : 0,
+    // To ask is to send, so it is granted like an attempt, and at the last moment.
+    beforeCall: () => (sendsAgain ? grantRepeat(parts, question.callId) : Promise.resolve(null)),
+    call: (token) => parts.transport.lookUp(question, account, token),
+  });
+}
+
+/** Null: granted. */
+async function grantRepeat({ ledger }: ReconcileParts, callId: CallId): Promise<Never | NoAnswer | null> {
+  const grant = await ledger.unknowns.grantRepeat(callId);
+  switch (grant) {
+    case "never":
+      return { kind: "never" };
+    case "not-now":
+      return { kind: "no-answer", reason: "not-now", trouble: null };
+    case "granted":
+      return null;
+    default:
+      return grant satisfies never;
   }
 }

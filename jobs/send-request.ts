@@ -209,6 +209,8 @@ async function heed(
       : circuits.failed(account, trouble.reason));
     // What waits may go on through another account instead of sitting the pause out here.
     if (verdict === "opened") turn.over = true;
+    if (verdict === "opened") await tellHealth(turn, trouble?.reason ?? "slow");
+    if (verdict === "closed") await tellHealth(turn, null);
     return;
   }
   switch (trouble.kind) {
@@ -225,10 +227,21 @@ async function heed(
     case "held":
       turn.over = true;
       parts.log.error({ account: account.name, reason: trouble.reason }, `account held: ${trouble.advice}`);
-      return parts.limiter.pause(account, HELD_PAUSE_MS, trouble.reason);
+      parts.circuits.held(account);
+      await parts.limiter.pause(account, HELD_PAUSE_MS, trouble.reason);
+      return tellHealth(turn, trouble.reason);
     default:
       return trouble satisfies never;
   }
+}
+
+/** Customers hear of it once; that the ledger cannot be told now holds nothing up. Null: it works again. */
+async function tellHealth({ parts, at }: Turn, reason: string | null): Promise<void> {
+  const { name } = at.account;
+  const { accountHealth } = parts.ledger;
+  await (reason === null ? accountHealth.recovered(name) : accountHealth.degraded(name, reason)).catch(
+    (error: unknown) => parts.log.warn({ account: name, err: reasonOf(error) }, "health could not be noted"),
+  );
 }
 
 /** Provably not sent, and not by the message's fault. */

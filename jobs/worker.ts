@@ -7,6 +7,7 @@ import type { Parts } from "../src/parts.ts";
 import { type Consumer, consume } from "../src/queue/consume.ts";
 import { accountQueue, type Payload, SCHEDULE_QUEUE, WEBHOOK_QUEUE } from "../src/queue/queues.ts";
 import { applyReports } from "./apply-reports.ts";
+import { askOverdue } from "./ask-overdue.ts";
 import { deliverDue, deliverWebhooks } from "./deliver-webhook.ts";
 import { reconcile } from "./reconcile.ts";
 import { refreshToken } from "./refresh-token.ts";
@@ -21,6 +22,7 @@ export type Worker = {
 /** Chunks of one account that a process works on side by side: enough to hide the claim of the next one. */
 const CHUNKS_AT_ONCE = 4;
 const SWEEP_EVERY_MS = 5_000;
+const ASK_OVERDUE_EVERY_MS = 60_000;
 const APPLY_EVERY_MS = 1_000;
 const DELIVER_EVERY_MS = 1_000;
 /** Not below the ledger's ENDPOINTS_MAX, so that no endpoint waits for another. A job mostly waits for its receiver. */
@@ -39,6 +41,8 @@ export async function startWorker(parts: Parts): Promise<Worker> {
         return refreshToken(parts, payload);
       case "reconcile":
         return reconcile(parts);
+      case "ask-overdue":
+        return askOverdue(parts);
       case "apply-reports":
         return applyReports(parts);
       case "deliver-due":
@@ -60,6 +64,7 @@ export async function startWorker(parts: Parts): Promise<Worker> {
   const oauth = names.filter((name) => hasToken(parts, name));
   const timers = [
     every(SWEEP_EVERY_MS * TIMER_SLOWER, () => reconcile(parts)),
+    every(ASK_OVERDUE_EVERY_MS * TIMER_SLOWER, () => askOverdue(parts)),
     every(APPLY_EVERY_MS * TIMER_SLOWER, () => applyReports(parts)),
     every(DELIVER_EVERY_MS * TIMER_SLOWER, () => deliverDue(parts)),
     ...oauth.map((account) => every(refreshEveryMs * TIMER_SLOWER, () => refreshToken(parts, { account }))),
@@ -67,6 +72,7 @@ export async function startWorker(parts: Parts): Promise<Worker> {
   // Neither blocks the start: with the queue away, the timers do the schedules' work.
   const schedules = [
     enqueue.schedule("reconcile", { step: "reconcile" }, SWEEP_EVERY_MS),
+    enqueue.schedule("ask-overdue", { step: "ask-overdue" }, ASK_OVERDUE_EVERY_MS),
     enqueue.schedule("apply-reports", { step: "apply-reports" }, APPLY_EVERY_MS),
     enqueue.schedule("deliver-due", { step: "deliver-due" }, DELIVER_EVERY_MS),
     ...oauth.map((account) =>

@@ -183,17 +183,19 @@ async function showOne(parts: Parts, id: CampaignId, asJson: boolean): Promise<v
   const summary = await summaryOf(parts, id);
   if (asJson) return printJson(summary);
   const { name } = await findCampaign(parts, id);
-  const { state, total, counts } = summary;
+  const { state, total, counts, overdue = 0 } = summary;
   printTable(
     ["CAMPAIGN", "STATE", "TOTAL", ...Object.keys(counts).map((one) => one.toUpperCase())],
     [[name, state, total, ...Object.values(counts)]],
   );
+  if (overdue > 0) print(`overdue: ${grouped(overdue)} accepted, without a final report in their account's time`);
 }
 
 async function summaryOf(parts: Parts, id: CampaignId) {
   const { state, total, startedAt, finishedAt } = await findCampaign(parts, id);
   const counts = await parts.ledger.campaigns.counts(id);
-  return { id, state, total, counts, startedAt, finishedAt };
+  const overdue = await parts.ledger.reports.countOverdue(id);
+  return { id, state, total, counts, ...(overdue === 0 ? {} : { overdue }), startedAt, finishedAt };
 }
 
 /** Shows the progress until the campaign is finished, and what its accounts wait for meanwhile. */

@@ -6,7 +6,8 @@ import { isUuid } from "../domain/ids.ts";
 import { type MessageClass, type MessageId, type MessageState, openStates } from "../domain/message.ts";
 import { parsePhoneNumber } from "../domain/phone-number.ts";
 import { acceptMessage } from "../intake/accept-message.ts";
-import type { Message } from "../ledger/messages.ts";
+import type { Attempt, Message } from "../ledger/messages.ts";
+import type { ReportEntry } from "../ledger/reports.ts";
 import type { Parts } from "../parts.ts";
 import { campaignId, intakeRules } from "./campaign.ts";
 import { hideNumbers, print, printJson, printTable, say } from "./output.ts";
@@ -77,10 +78,14 @@ async function showOne({ ledger }: Parts, id: MessageId, asJson: boolean): Promi
   const message = await ledger.messages.find(id);
   if (message === null)
     throw new VolleyError("not_found", `There is no message ${id}. See: volley message list`);
-  const attempts = await ledger.messages.attempts(id);
-  if (asJson) return printJson({ ...message, history: attempts });
+  const [attempts, reports] = await Promise.all([ledger.messages.attempts(id), ledger.reports.ofMessage(id)]);
+  if (asJson) return printJson({ ...message, history: attempts, reports });
   printMessages([message]);
-  if (attempts.length === 0) return;
+  if (attempts.length > 0) printAttempts(attempts);
+  if (reports.length > 0) printReports(reports);
+}
+
+function printAttempts(attempts: readonly Attempt[]): void {
   print();
   printTable(
     ["TRY", "ACCOUNT", "OPENED", "CLOSED", "OUTCOME", "REASON", "SETTLED"],
@@ -92,6 +97,20 @@ async function showOne({ ledger }: Parts, id: MessageId, asJson: boolean): Promi
       one.late ? `${one.outcome} (late)` : one.outcome,
       one.reason,
       one.settledAs,
+    ]),
+  );
+}
+
+function printReports(reports: readonly ReportEntry[]): void {
+  print();
+  printTable(
+    ["REPORTED", "HAPPENED", "STATE", "REASON", "CODE"],
+    reports.map((one) => [
+      one.receivedAt.toISOString(),
+      one.happenedAt?.toISOString() ?? null,
+      one.state,
+      one.reason,
+      one.code,
     ]),
   );
 }

@@ -3,6 +3,7 @@
 import type { Pool } from "pg";
 import { ATTEMPTS_MAX, type MessageClass } from "../domain/message.ts";
 import type { SealKey } from "../domain/seal.ts";
+import { createAccountHealth } from "./account-health.ts";
 import { createAttempts } from "./attempts.ts";
 import { createCampaigns } from "./campaigns.ts";
 import { createChunks } from "./chunks.ts";
@@ -50,6 +51,7 @@ export function createLedger({
     }),
     unknowns: createUnknowns(pool, { attemptsMax, exemptClasses, slot: writer }),
     suppressions: createSuppressions(pool, { slot: writer, exemptClasses }),
+    accountHealth: createAccountHealth(pool),
     messages: createMessages(pool),
     inbox: createInbox(pool),
     reports: createReports(pool, { slot: writer }),

@@ -124,8 +124,12 @@ export function createReports(pool: Pool, { slot }: { readonly slot: number }) {
       return rowCount ?? 0;
     },
 
-    /** Overdue messages to ask the provider about now; they come back after `againInMs`, at most `lookUpsMax` times. */
+    /**
+     * Overdue messages of an account to ask its provider about now; they come back after `againInMs`, at most
+     * `lookUpsMax` times. One that its report met while it was being noted is overdue no more.
+     */
     async takeOverdue(ask: {
+      readonly account: string;
       readonly limit: number;
       readonly againInMs: number;
       readonly lookUpsMax: number;
@@ -134,8 +138,14 @@ export function createReports(pool: Pool, { slot }: { readonly slot: number }) {
         name: "take-overdue",
         text: `
           with next as (
-            select message_id from volley.overdue where ask_at <= now()
+            select message_id from volley.overdue where account = $4 and ask_at <= now()
             order by ask_at limit $1 for update skip locked
+          ),
+          arrived as (
+            delete from volley.overdue o using next
+            where o.message_id = next.message_id and not exists (
+              select from volley.message m where m.id = o.message_id and m.state = 'accepted'
+            )
           )
           update volley.overdue o
           set look_ups = o.look_ups + 1,
@@ -143,7 +153,7 @@ export function createReports(pool: Pool, { slot }: { readonly slot: number }) {
           from next, volley.message m
           where o.message_id = next.message_id and m.id = o.message_id and m.state = 'accepted'
           returning m.id, m.call_id, m.account, m.recipient, m.provider_message_id, o.look_ups`,
-        values: [ask.limit, ask.againInMs, ask.lookUpsMax],
+        values: [ask.limit, ask.againInMs, ask.lookUpsMax, ask.account],
       });
       return rows.map((row) => ({
         messageId: row.id,

@@ -14,12 +14,14 @@ export type Circuits = {
   readonly succeeded: (account: Account, tookMs: number) => Promise<Verdict>;
   /** Counts a failed call; resolves when a pause that it caused is set. */
   readonly failed: (account: Account, reason: string) => Promise<Verdict>;
+  /** The account was paused by its provider's word (a missing scope, no credit): the next good call ends that, too. */
+  readonly held: (account: Account) => void;
   /** True: a failure now is the account's, not the message's. */
   readonly isSuspect: (account: Account) => boolean;
 };
 
-/** opened: the account is paused for this call. */
-export type Verdict = "opened" | "as-before";
+/** opened: the account is paused for this call. closed: it works again, or for the first time that we know of. */
+export type Verdict = "opened" | "closed" | "as-before";
 
 const BAD_IN_A_ROW_TO_OPEN = 5;
 const BAD_IN_A_ROW_TO_SUSPECT = 2;
@@ -65,9 +67,16 @@ export function createCircuits({
   return {
     failed: bad,
 
+    held(account) {
+      const state = stateOf(account);
+      state.opened = Math.max(1, state.opened);
+    },
+
     async succeeded(account, tookMs) {
       if (tookMs >= SLOW_MS) return bad(account, "slow");
+      const isFirst = !states.has(account.name);
       const state = stateOf(account);
+      const verdict = isFirst || state.opened > 0 ? "closed" : "as-before";
       if (state.opened > 0) {
         log.info({ account: account.name }, "account works again");
         // What failed before the pause is not held against it twice.
@@ -76,7 +85,7 @@ export function createCircuits({
       remember(state, false);
       state.badInARow = 0;
       state.opened = 0;
-      return "as-before";
+      return verdict;
     },
 
     isSuspect: (account) => {

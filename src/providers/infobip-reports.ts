@@ -9,7 +9,7 @@
 // in which header and over what; a Subscription with Basic or OAuth2 proves the sender instead.
 
 import { type PhoneNumber, parsePhoneNumber } from "../domain/phone-number.ts";
-import type { Inbound, Report } from "../domain/report.ts";
+import type { Inbound, Report, ReportReading } from "../domain/report.ts";
 import { sensitive } from "../domain/sensitive.ts";
 import { isJsonObject, type JsonObject, parseJsonObject, readString } from "../platform/json.ts";
 import { readError } from "./infobip-errors.ts";
@@ -22,18 +22,20 @@ const ADDRESS_FORM = /^[\x20-\x7e]{1,64}$/;
 /** `2026-01-01T00:00:00.000+0100`: the offset has no colon and varies with the account. */
 const TIME_FORM = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?)(?:Z|([+-]\d\d):?(\d\d))$/;
 
-export const infobipReports: ReportReader = {
-  readReports: (body) => {
-    const { items, unreadable } = readResults(body, isReport, readReport);
-    return items === null ? null : { reports: items, unreadable };
-  },
+export const infobipReports: Omit<ReportReader, "ask"> = {
+  readReports,
   readInbound: (body) => {
     const { items, unreadable } = readResults(body, isInbound, readInbound);
     return items === null ? null : { inbound: items, unreadable };
   },
   isSigned: null,
-  ask: null,
 };
+
+/** Entries of the logs have the same fields as far as reports are concerned, but for the number's. */
+export function readReports(body: string): ReportReading | null {
+  const { items, unreadable } = readResults(body, isReport, readReport);
+  return items === null ? null : { reports: items, unreadable };
+}
 
 /** Null items: no list, or a list of something else, as at the other door. An empty one says nothing, soundly. */
 function readResults<T>(

@@ -10,13 +10,14 @@
 // (infobip-message-id.ts), by which replies, logs and reports are matched. Beside this file stand the tables of
 // codes (infobip-statuses.ts, infobip-errors.ts), error answers (infobip-refusals.ts) and reports.
 
-import assert from "node:assert";
 import type { Account } from "../domain/account.ts";
 import type { AccountTrouble, Outcome } from "../domain/outcome.ts";
 import { networkSenderFault } from "../domain/sender.ts";
 import { sensitive } from "../domain/sensitive.ts";
 import { isJsonObject, parseJsonObject, readString } from "../platform/json.ts";
 import { bearer, revealCredential } from "./credentials.ts";
+import { infobipQuestions } from "./infobip-ask.ts";
+import { baseUrl, buildLogsRequest, LOG_ENTRIES_MAX, LOG_MESSAGES_MAX } from "./infobip-logs.ts";
 import { infobipMessageId } from "./infobip-message-id.ts";
 import { readRefused, troubleOf } from "./infobip-refusals.ts";
 import { infobipReports } from "./infobip-reports.ts";
@@ -64,9 +65,6 @@ const facts: ProviderFacts = {
 //     not published, so the look-up is repeated (`unknown.lookUpAfterSeconds`).
 
 const REFUSED_STATUSES: ReadonlySet<number> = new Set([400, 413, 422]);
-/** 25 ids and their commas are 1849 of the 2048 characters that `messageId` may have. */
-const LOOK_UP_MESSAGES_MAX = 25;
-const LOG_ENTRIES_MAX = 1_000;
 /** Logs are kept for 48 hours; one hour is for clocks that disagree. */
 const LOOK_UP_WINDOW_MS = 47 * 3_600_000;
 
@@ -97,12 +95,12 @@ export const infobip: Provider = {
   readResponse,
   lookUp: {
     sendsAgain: false,
-    messagesMax: LOOK_UP_MESSAGES_MAX,
+    messagesMax: LOG_MESSAGES_MAX,
     windowMs: LOOK_UP_WINDOW_MS,
     buildRequest: buildLookUp,
     readResponse: readLookUp,
   },
-  reports: infobipReports,
+  reports: { ...infobipReports, ask: infobipQuestions },
 };
 
 /** The secret goes into the body; in the query string, where some clients put it, every proxy would log it. */
@@ -160,13 +158,10 @@ function readResponse(response: HttpResponse, batch: Batch): Reading {
 }
 
 function buildLookUp(question: LookUpQuestion, account: Account): HttpRequest {
-  const ids = question.messages.map(({ id }) => infobipMessageId(id, question.callId)).join(",");
-  return {
-    method: "GET",
-    url: `${baseUrl(account)}/sms/3/logs?messageId=${ids}&limit=${LOG_ENTRIES_MAX}`,
-    headers: { accept: "application/json" },
-    body: null,
-  };
+  return buildLogsRequest(
+    question.messages.map(({ id }) => infobipMessageId(id, question.callId)),
+    account,
+  );
 }
 
 /**
@@ -187,11 +182,6 @@ function readLookUp(response: HttpResponse, question: LookUpQuestion): LookUpAns
     kind: "answered",
     findings: ids.map((id) => findingOf(id, agreeOn(byId.get(id) ?? [], "inLog"), unlisted)),
   };
-}
-
-function baseUrl({ name, baseUrl }: Account): string {
-  assert(baseUrl !== null, `Account ${name} has no baseUrl; the configuration was to check that.`);
-  return baseUrl;
 }
 
 /**

@@ -119,9 +119,14 @@ export type Finding =
 
 export type LookUpAnswer =
   /** One finding per message of the question, in its order. */
-  | { readonly kind: "answered"; readonly findings: readonly Finding[] }
-  /** The provider could not say; ask again later. */
-  | { readonly kind: "no-answer"; readonly reason: string; readonly trouble: AccountTrouble | null };
+  { readonly kind: "answered"; readonly findings: readonly Finding[] } | NoAnswer;
+
+/** The provider could not say; ask again later. */
+export type NoAnswer = {
+  readonly kind: "no-answer";
+  readonly reason: string;
+  readonly trouble: AccountTrouble | null;
+};
 
 export type ReportProof = "hmac" | "basic" | "oauth2";
 
@@ -140,7 +145,8 @@ export type ReportReader = {
 export type ReportQuestions = {
   /** Messages of one call in one question. */
   readonly messagesMax: number;
-  readonly buildRequest: (messages: readonly AskedMessage[], account: Account) => HttpRequest;
+  /** Null: the provider told no name by which they could be asked about. */
+  readonly buildRequest: (messages: readonly AskedMessage[], account: Account) => HttpRequest | null;
   readonly readResponse: (response: HttpResponse, messages: readonly AskedMessage[]) => ReportAnswer;
 };
 
@@ -155,8 +161,7 @@ export type AskedMessage = {
 
 export type ReportAnswer =
   /** As if they had come by themselves; messages that the provider has no word of are left out. */
-  | { readonly kind: "answered"; readonly reports: readonly Report[] }
-  | { readonly kind: "no-answer"; readonly reason: string; readonly trouble: AccountTrouble | null };
+  { readonly kind: "answered"; readonly reports: readonly Report[] } | NoAnswer;
 
 export type SignedRequest = {
   /** Lower-case names. */

@@ -1,7 +1,7 @@
 // Readings that every provider makes alike: one outcome for the whole batch, or trouble with the account.
 
 import { type AccountTrouble, allOutcomes, type Outcome } from "../domain/outcome.ts";
-import type { Batch, HttpResponse, LookUpAnswer, Reading } from "./provider.ts";
+import type { Batch, HttpResponse, NoAnswer, Reading } from "./provider.ts";
 
 export function readAll(batch: Batch, outcome: Outcome): Reading {
   return { outcomes: allOutcomes(batch.messages.length, outcome), trouble: null };
@@ -20,7 +20,7 @@ export function readUnknown(batch: Batch, reason: string): Reading {
 }
 
 /** Without trouble of its own the lack of an answer is the trouble. */
-export function noAnswer(reason: string, trouble?: AccountTrouble | null): LookUpAnswer {
+export function noAnswer(reason: string, trouble?: AccountTrouble | null): NoAnswer {
   return { kind: "no-answer", reason, trouble: trouble ?? { kind: "failing", reason } };
 }
 

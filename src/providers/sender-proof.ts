@@ -2,7 +2,7 @@
 // signature, HTTP Basic, or a token that the provider gets from us first. Every configured proof must hold.
 //
 // Pure and without memory. A token of ours is its own expiry and a MAC over it, so any process can issue and any
-// can check it; it ends by time, or when the client secret changes. Who stores reports remembers the nonces.
+// can check it; it ends by time, or when the client secret changes. A replay says what has been said already.
 
 import { createHmac, hash, timingSafeEqual } from "node:crypto";
 import type { Account } from "../domain/account.ts";

@@ -16,6 +16,7 @@ import type { Template } from "../domain/template.ts";
 import { basic, bearer, revealCredential } from "./credentials.ts";
 import type { Batch, BatchForm, HttpRequest, OutgoingMessage, Provider, ProviderFacts } from "./provider.ts";
 import { batchesUrl, usesOAuth2 } from "./sinch-address.ts";
+import { sinchQuestions } from "./sinch-ask.ts";
 import { sinchLookUp } from "./sinch-look-up.ts";
 import { digitsOf, readResponse } from "./sinch-replies.ts";
 import { sinchReports } from "./sinch-reports.ts";
@@ -45,7 +46,7 @@ const facts: ProviderFacts = {
 //   - A value takes 160 characters, as on the old pages; today's limit is not published.
 //   - `from` is "a number, short code or alphanumeric": no length is published, so what networks carry holds.
 //   - A 401 on the API needs no look at its body, which is not documented.
-//   - A signature's timestamp may be five minutes off (sinch-reports.ts).
+//   - A signature's timestamp may be a day old (sinch-reports.ts).
 //   - Report code 403 "internal error" may be tried again (sinch-codes.ts).
 const PARAMETER_VALUE_CHARACTERS_MAX = 160;
 
@@ -80,7 +81,7 @@ export const sinch: Provider = {
   buildRequest,
   readResponse,
   lookUp: sinchLookUp,
-  reports: sinchReports,
+  reports: { ...sinchReports, ask: sinchQuestions },
 };
 
 function buildTokenRequest(account: Account): HttpRequest | null {

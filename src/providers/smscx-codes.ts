@@ -17,7 +17,7 @@ export type Refusal =
   | { readonly whose: "numbers"; readonly reason: string }
   | { readonly whose: "account"; readonly reason: string; readonly advice: string };
 
-/** The scope that POST /sms wants; nothing else is called. */
+/** The scope that POST /sms wants. */
 export const SCOPE = "sms";
 
 const request = (reason: string): Refusal => ({ whose: "request", reason });

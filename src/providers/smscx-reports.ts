@@ -16,7 +16,7 @@ import type { ReportReader } from "./provider.ts";
 import { readNumber } from "./report-fields.ts";
 import { readId, reportStates, unlistedReport } from "./smscx-codes.ts";
 
-export const smscxReports: ReportReader = { readReports, readInbound, isSigned: null, ask: null };
+export const smscxReports: Omit<ReportReader, "ask"> = { readReports, readInbound, isSigned: null };
 
 const REPORT_EVENT = "dlr_update";
 /** In UTC: "All dates are in UTC and the datetime format used is YYYY-MM-DD HH:MM:SS". */
@@ -26,7 +26,7 @@ function readReports(body: string): ReportReading | null {
   const event = readEvent(body);
   if (event === null || inboundReaders.has(event.name)) return null;
   if (event.name !== REPORT_EVENT) return { reports: [], unreadable: 0 };
-  const { found, unreadable } = readItems(event.data, readReport);
+  const { found, unreadable } = readItems(event.data, (item) => readReport(item, "datetime"));
   return { reports: found, unreadable };
 }
 
@@ -39,7 +39,8 @@ function readInbound(body: string): InboundReading | null {
   return { inbound: found, unreadable };
 }
 
-function readReport(item: JsonObject): Report | null {
+/** `timeField`: a report that we asked for has another name for it. */
+export function readReport(item: JsonObject, timeField: "datetime" | "updatedAt"): Report | null {
   const status = readString(item, "status");
   const providerMessageId = readId(item, "msgId");
   const callId = readCallId(item);
@@ -49,7 +50,7 @@ function readReport(item: JsonObject): Report | null {
     ...(reportStates.get(status) ?? unlistedReport),
     // The error's code says more than the state's, which repeats the state.
     code: readCode(item.errorCode) ?? readCode(item.statusCode),
-    at: readDate(item, "datetime"),
+    at: readDate(item, timeField),
   };
 }
 

@@ -6,15 +6,15 @@
 //   general  https://sms.cx/sms-api-documentation
 //
 // One request is one text for up to 25,000 numbers. SMS.CX carries out an `idempotencyId` once, so a call whose end
-// is not known is settled by the very same call again (smscx-codes.ts: what errors mean; smscx-reports.ts: reports).
+// is not known is settled by the very same call again (smscx-login.ts: tokens and keys; smscx-codes.ts: what errors
+// mean; smscx-reports.ts, smscx-ask.ts: reports).
 
 import assert from "node:assert";
 import type { Account } from "../domain/account.ts";
 import { type AccountTrouble, allOutcomes, type Outcome } from "../domain/outcome.ts";
-import { type Sensitive, sensitive } from "../domain/sensitive.ts";
+import { sensitive } from "../domain/sensitive.ts";
 import { isJsonObject, type JsonObject, parseJsonObject, readString } from "../platform/json.ts";
 import { readRetryAfterMs } from "../platform/retry-after.ts";
-import { basic, bearer, revealCredential } from "./credentials.ts";
 import type {
   Batch,
   Finding,
@@ -27,7 +27,9 @@ import type {
   Reading,
 } from "./provider.ts";
 import { httpReason, isSuccess, noAnswer, readTrouble, readUnknown } from "./reading.ts";
+import { smscxQuestions } from "./smscx-ask.ts";
 import { readError, readId, readStrings, SCOPE, sendStates } from "./smscx-codes.ts";
+import { authorization, buildTokenRequest, hostOf, keyHeaders } from "./smscx-login.ts";
 import { smscxReports } from "./smscx-reports.ts";
 
 /** "Max 25.000 phone numbers" */
@@ -51,7 +53,7 @@ const facts: ProviderFacts = {
   ],
 };
 
-// ASSUMED, to be checked against a live account; everything else in these three files is documented:
+// ASSUMED, to be checked against a live account; everything else in these files is documented:
 //   - 5 requests a second (above): the limit's headers are documented, its number is not.
 //   - The same `idempotencyId` again is answered with the first reply and its `msgId`s, for a day.
 //   - `duplicate_id`, which the pages show for other resources only, says that the first call was carried out.
@@ -59,7 +61,6 @@ const facts: ProviderFacts = {
 //   - Reports are sent whatever the token's scopes are, so `sms` is enough.
 //   - Every FAILED is permanent (smscx-codes.ts).
 
-const HOST = "https://api.sms.cx";
 /** Half of the day, since the same call again would be a second SMS once its id is forgotten. */
 const REPLAY_WINDOW_MS = 12 * 3_600_000;
 /** "The parameter `from` is not valid (min 3, max 15 characters)", and it is required. */
@@ -104,33 +105,8 @@ export const smscx: Provider = {
     buildRequest,
     readResponse: readReplay,
   },
-  reports: smscxReports,
+  reports: { ...smscxReports, ask: smscxQuestions },
 };
-
-function buildTokenRequest(account: Account): HttpRequest | null {
-  if (usesApiKey(account)) return null;
-  return {
-    method: "POST",
-    url: account.tokenUrl ?? `${account.baseUrl ?? HOST}/oauth/token`,
-    headers: {
-      authorization: basic(account, "applicationId", "applicationSecret"),
-      "content-type": "application/x-www-form-urlencoded",
-      accept: "application/json",
-    },
-    body: sensitive(`grant_type=client_credentials&scope=${SCOPE}`),
-  };
-}
-
-/** An API key has a header of its own, and none of this name. */
-function authorization(account: Account, token: Sensitive<string> | null): Sensitive<string> | null {
-  if (usesApiKey(account)) return null;
-  assert(token !== null, `Account ${account.name} has no token.`);
-  return bearer(token.reveal());
-}
-
-function usesApiKey(account: Account): boolean {
-  return account.credentials.apiKey !== undefined;
-}
 
 function buildRequest(batch: Batch, account: Account): HttpRequest {
   const [text, ...others] = new Set(batch.messages.map((message) => message.text.reveal()));
@@ -150,9 +126,9 @@ function buildRequest(batch: Batch, account: Account): HttpRequest {
   };
   return {
     method: "POST",
-    url: `${account.baseUrl ?? HOST}/sms`,
+    url: `${hostOf(account)}/sms`,
     headers: {
-      ...(usesApiKey(account) ? { "x-api-key": sensitive(revealCredential(account, "apiKey")) } : {}),
+      ...keyHeaders(account),
       "content-type": "application/json",
       accept: "application/json",
     },

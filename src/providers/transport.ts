@@ -9,15 +9,19 @@ import type { AccountTrouble, Outcome } from "../domain/outcome.ts";
 import { Sensitive } from "../domain/sensitive.ts";
 import type { HttpCall, HttpClient, HttpResult } from "../platform/http-client.ts";
 import { readRetryAfterMs } from "../platform/retry-after.ts";
+import { nothingKnown } from "./asked-reports.ts";
 import { providers as registry } from "./index.ts";
 import type {
+  AskedMessage,
   Batch,
   HttpRequest,
   HttpResponse,
   LookUpAnswer,
   LookUpQuestion,
+  NoAnswer,
   Provider,
   Reading,
+  ReportAnswer,
 } from "./provider.ts";
 import { noAnswer, readAll, readUnknown } from "./reading.ts";
 
@@ -41,6 +45,12 @@ export type Transport = {
     account: Account,
     token: Sensitive<string> | null,
   ) => Promise<LookUpAnswer>;
+  /** `messages` are of one call, at most as many as the provider's questions take. */
+  readonly askReports: (
+    messages: readonly AskedMessage[],
+    account: Account,
+    token: Sensitive<string> | null,
+  ) => Promise<ReportAnswer>;
 };
 
 export function createTransport(options: {
@@ -55,6 +65,23 @@ export function createTransport(options: {
     const responseBytesMax =
       RESPONSE_BYTES_MAX + ECHO_GROWTH_MAX * requestBytes + RESPONSE_BYTES_PER_MESSAGE_MAX * messages;
     return http.send(request, { deadlineMs, responseBytesMax });
+  }
+
+  /** A question that need not be sent is answered by its builder. */
+  async function ask<Answer extends LookUpAnswer | ReportAnswer>(
+    build: () => HttpCall | Answer,
+    messages: number,
+    read: (response: HttpResponse) => Answer,
+  ): Promise<Answer | NoAnswer> {
+    const request = attempt(build);
+    if (request === null) return noAnswer("unbuildable-request");
+    if ("kind" in request) return request;
+    const result = await call(request, messages, deadlineMsDefault);
+    if (result.kind === "failed") return noAnswer(result.reason);
+    const answer = attempt(() => read(result));
+    if (answer === null) return noAnswer("unreadable");
+    if (answer.kind === "no-answer") return { ...answer, trouble: withHint(answer.trouble, result) };
+    return answer;
   }
 
   return {
@@ -80,15 +107,28 @@ export function createTransport(options: {
       const provider = providers[account.provider];
       const { lookUp } = provider;
       if (lookUp === null) return noAnswer("no-look-up");
-      const request = attempt(() => reveal(lookUp.buildRequest(question, account), provider, account, token));
-      if (request === null) return noAnswer("unbuildable-request");
-      const result = await call(request, question.messages.length, deadlineMsDefault);
-      if (result.kind === "failed") return noAnswer(result.reason);
-      const answer = attempt(() => lookUp.readResponse(result, question));
-      if (answer === null) return noAnswer("unreadable");
-      if (answer.kind === "no-answer") return { ...answer, trouble: withHint(answer.trouble, result) };
+      const answer = await ask<LookUpAnswer>(
+        () => reveal(lookUp.buildRequest(question, account), provider, account, token),
+        question.messages.length,
+        (response) => lookUp.readResponse(response, question),
+      );
+      if (answer.kind === "no-answer") return answer;
       const isWhole = answer.findings.length === question.messages.length;
       return isWhole ? answer : noAnswer("unreadable");
+    },
+
+    async askReports(messages, account, token) {
+      const provider = providers[account.provider];
+      const questions = provider.reports?.ask ?? null;
+      if (questions === null) return noAnswer("no-questions");
+      return ask<ReportAnswer>(
+        () => {
+          const request = questions.buildRequest(messages, account);
+          return request === null ? nothingKnown : reveal(request, provider, account, token);
+        },
+        messages.length,
+        (response) => questions.readResponse(response, messages),
+      );
     },
   };
 }

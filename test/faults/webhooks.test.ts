@@ -105,3 +105,28 @@ it("a receiver that comes back after an outage gets everything", async () => {
   for (const { headers } of receiver.calls) heard.add(String(headers["webhook-id"]));
   expect(heard.size).toBe(102);
 });
+
+it("an account that fails, and works again, is told of at each change, however many workers find out", async () => {
+  const route = await openRoute({
+    settings,
+    simulator: { providers: { "mobile-digital": { faults: [{ name: "500", count: 10 }] } } },
+    limits: { "mobile-digital": { inFlight: 5 } },
+  });
+  const receiver = await listen(route, (_call, response) => response.end(), [
+    "account.degraded",
+    "account.recovered",
+  ]);
+  const id = await route.accept(people("mobile-digital", 200));
+  await route.start(id);
+  await route.work();
+  await route.work(await route.openSet());
+  await route.untilFinished(id);
+  const told = () => receiver.calls.map((call) => JSON.parse(call.body));
+  await expect.poll(() => told().at(-1)?.type, PATIENCE).toBe("account.recovered");
+  expect(told()[0].data).toEqual({ account: "mobile-digital", reason: "http-500" });
+  // One worker may be through with it before the other one is; but nobody hears the same twice in a row.
+  for (const [index, { type }] of told().entries()) {
+    expect(type).toBe(index % 2 === 0 ? "account.degraded" : "account.recovered");
+  }
+  await route.audit(id);
+});

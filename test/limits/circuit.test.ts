@@ -96,4 +96,15 @@ describe("a circuit", () => {
     await fail(1);
     expect(pauses.at(-1)).toEqual(["main", 1_000, "http-500"]);
   });
+
+  it("says when it opens and when it closes, also after a hold that its provider asked for", async () => {
+    const { circuits } = setup();
+    const verdicts = [];
+    for (let count = 0; count < 5; count += 1) verdicts.push(await circuits.failed(main, "http-500"));
+    verdicts.push(await circuits.succeeded(main, 10), await circuits.succeeded(main, 10));
+    circuits.held(main);
+    verdicts.push(await circuits.succeeded(main, 10));
+    const before = Array(4).fill("as-before");
+    expect(verdicts).toEqual([...before, "opened", "closed", "as-before", "closed"]);
+  });
 });

@@ -41,6 +41,14 @@ create table event (
 -- Rows lie in the order of their time, so that one entry for many pages is enough.
 create index event_age on event using brin (created_at);
 
+-- The last that was said of each account that has ever been in trouble, so that a fleet says it once.
+create table account_health (
+  account text primary key,
+  is_degraded boolean not null,
+  reason text,
+  changed_at timestamptz not null default now()
+);
+
 create type delivery_state as enum ('waiting', 'delivered', 'failed');
 
 create table delivery (

@@ -61,7 +61,7 @@ create table overdue (
   -- Null: asked often enough, or the provider cannot be asked.
   ask_at timestamptz
 );
-create index overdue_to_ask on overdue (ask_at) where ask_at is not null;
+create index overdue_to_ask on overdue (account, ask_at) where ask_at is not null;
 create index overdue_campaign on overdue (campaign_id) where campaign_id is not null;
 
 alter table chunk add column done_at timestamptz, add column overdue_checked_at timestamptz;

@@ -1,0 +1,57 @@
+// A question to a provider: token, limit, call. Shared by the sweep, which asks what became of a call, and by the
+// step that asks for reports that did not come.
+//
+// Never throws: a question that could not be asked is one without an answer.
+
+import type { Account } from "../src/domain/account.ts";
+import type { Sensitive } from "../src/domain/sensitive.ts";
+import type { Limiter } from "../src/limits/limiter.ts";
+import type { Logger } from "../src/platform/log.ts";
+import type { NoAnswer } from "../src/providers/provider.ts";
+import type { SharedTokens } from "../src/tokens/shared-token.ts";
+
+export type AskProviderParts = {
+  readonly tokens: SharedTokens;
+  readonly limiter: Limiter;
+  readonly log: Logger;
+};
+
+export type Question<Answer> = {
+  /** What the question is about, for the log. */
+  readonly about: string;
+  readonly segments: number;
+  /** Runs when the call has its slot; an answer takes the place of the call. */
+  readonly beforeCall?: () => Promise<Answer | NoAnswer | null>;
+  readonly call: (token: Sensitive<string> | null) => Promise<Answer | NoAnswer>;
+};
+
+/** A question waits for the account's limits no longer than this. */
+const WAIT_MS_MAX = 10_000;
+
+export async function askProvider<Answer extends { readonly kind: string }>(
+  { tokens, limiter, log }: AskProviderParts,
+  account: Account,
+  { about, segments, beforeCall, call }: Question<Answer>,
+): Promise<Answer | NoAnswer> {
+  try {
+    const token = await tokens.get(account);
+    const permit = await limiter.acquire(account, segments, AbortSignal.timeout(WAIT_MS_MAX));
+    const instead = (await beforeCall?.()) ?? null;
+    if (instead !== null) return instead;
+    await permit.ready();
+    const answer = await call(token?.value ?? null);
+    if (isTokenRejected(answer) && token !== null) await tokens.rejected(account, token.generation);
+    return answer;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    log.warn(
+      { account: account.name, err: reason },
+      `the provider could not be asked about ${about}; trying again`,
+    );
+    return { kind: "no-answer", reason: "not-asked", trouble: null };
+  }
+}
+
+function isTokenRejected(answer: { readonly kind: string } | NoAnswer): boolean {
+  return "trouble" in answer && answer.trouble?.kind === "token-rejected";
+}
