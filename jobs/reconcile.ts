@@ -3,6 +3,7 @@
 //   released chunks that nobody holds   into the queue again (a lost job, a dead worker, an emptied Redis)
 //   running campaigns                   their windows filled, or finished
 //   unknowns whose time has come        the provider is asked; else the message's class decides
+//   accounts that work again            their customers are told
 //
 // Two sweeps at once have the effect of one: every statement takes only rows that no other has.
 
@@ -17,7 +18,7 @@ import { type ReleaseCampaignParts, releaseCampaign } from "./release-campaign.t
 import type { AccountParts, SendRequestParts } from "./send-request.ts";
 
 export type ReconcileParts = ReleaseCampaignParts &
-  Pick<SendRequestParts, "tokens" | "limiter" | "transport" | "log"> & {
+  Pick<SendRequestParts, "tokens" | "limiter" | "transport" | "circuits" | "log"> & {
     readonly accounts: ReadonlyMap<string, AccountParts>;
   };
 
@@ -25,6 +26,7 @@ const CHUNKS_MAX = 1_000;
 const UNKNOWNS_MAX = 2_000;
 /** An unknown whose question fails for a reason of ours is asked again after this. */
 const ASK_AGAIN_MS = 30_000;
+const IN_FLIGHT_MS = 1_000;
 
 export async function reconcile(parts: ReconcileParts): Promise<StepEnd> {
   const { ledger, enqueue } = parts;
@@ -32,7 +34,18 @@ export async function reconcile(parts: ReconcileParts): Promise<StepEnd> {
   if (stranded.length > 0) await enqueue.chunks(stranded);
   await settleUnknowns(parts);
   for (const id of await ledger.campaigns.running()) await releaseCampaign(parts, id);
+  await noteRecoveries(parts);
   return done;
+}
+
+/** An account whose circuit one process opened may be called by others only from then on: they say that it works. */
+async function noteRecoveries({ ledger, circuits, accounts }: ReconcileParts): Promise<void> {
+  for (const { account, agoMs } of await ledger.accountHealth.listDegraded()) {
+    const at = accounts.get(account);
+    const goodAgoMs = at === undefined ? null : circuits.goodAgoMs(at.account);
+    // A call that was in flight when the account failed says nothing of the time after it.
+    if (goodAgoMs !== null && goodAgoMs < agoMs - IN_FLIGHT_MS) await ledger.accountHealth.recovered(account);
+  }
 }
 
 async function settleUnknowns(parts: ReconcileParts): Promise<void> {

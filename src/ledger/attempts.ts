@@ -17,6 +17,7 @@ import type { CallId, MessageId, MessageState } from "../domain/message.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import { countMoves } from "./count-moves.ts";
 import { createGroupCommit } from "./group-commit.ts";
+import { reopenWork } from "./reopen-work.ts";
 import { type Exemption, isSuppressed, OPTED_OUT } from "./suppressed.ts";
 import { writeMessageEvents } from "./write-events.ts";
 
@@ -293,10 +294,7 @@ async function recordLate(
             else 'accepted' end
         from moved where a.id = moved.attempt_id
       ),
-      reopened as (
-        update volley.chunk c set state = 'released', due_at = least(c.due_at, now())
-        from moved where c.id = moved.chunk_id and moved.state = 'queued' and c.state = 'done'
-      ),
+      ${reopenWork("moved")},
       noted as (
         insert into volley.attempt (message_id, campaign_id, chunk_id, number, account, call_id, opened_at, outcome,
           reason, provider_message_id, late)

@@ -3,6 +3,7 @@
 import type { Pool } from "pg";
 import type { CampaignState, StateCounts } from "../domain/campaign.ts";
 import { type CampaignId, failureStates, type MessageClass, type MessageState } from "../domain/message.ts";
+import { withTransaction } from "../platform/postgres.ts";
 import { writeEvents } from "./write-events.ts";
 
 export type Campaign = {
@@ -29,6 +30,13 @@ export const LIST_ROWS_MAX = 500;
 
 const COLUMNS = `id, name, class, sender, template, state, total, duplicates, suppressed, invalid,
   created_at, started_at, finished_at`;
+
+const IS_DONE = `state = 'running'
+             and not exists (select from volley.chunk where campaign_id = campaign.id and state <> 'done')
+             and not exists (
+               select from volley.attempt
+               where campaign_id = campaign.id and settled_at is null and settle_at is not null
+             )`;
 
 /** With the counts of this moment: they go on changing when reports come. */
 const COMPLETED = `
@@ -121,8 +129,8 @@ export function createCampaigns(pool: Pool) {
 
     /** Running, every chunk done and no unknown that still awaits its settlement: then it is finished. */
     async finishIfDone(id: CampaignId): Promise<boolean> {
-      const { rowCount } = await pool.query(
-        `with finished as (
+      const finish = `
+         with finished as (
            update volley.campaign
            set finished_at = now(),
                state = case when exists (
@@ -130,19 +138,21 @@ export function createCampaigns(pool: Pool) {
                  where campaign_id = $1 and state = any($2::volley.message_state[])
                  group by state having sum(messages) > 0
                ) then 'completed_with_failures'::volley.campaign_state else 'completed' end
-           where id = $1 and state = 'running'
-             and not exists (select from volley.chunk where campaign_id = $1 and state <> 'done')
-             and not exists (
-               select from volley.attempt
-               where campaign_id = $1 and settled_at is null and settle_at is not null
-             )
+           where id = $1 and ${IS_DONE}
            returning id, name, class, state, total, duplicates, suppressed, invalid
          ),
          ${writeEvents({ columns: "campaign_id, data", happened: COMPLETED })}
-         select id from finished`,
-        [id, failureStates],
-      );
-      return rowCount === 1;
+         select id from finished`;
+      // Locked first, in a statement of its own: what it asks for must see whatever reopen-work.ts did.
+      return withTransaction(pool, async (client) => {
+        const { rowCount: locked } = await client.query(
+          `select from volley.campaign where id = $1 and ${IS_DONE} for no key update`,
+          [id],
+        );
+        if (locked === 0) return false;
+        const { rowCount } = await client.query(finish, [id, failureStates]);
+        return rowCount === 1;
+      });
     },
   };
 }

@@ -11,6 +11,7 @@ import type { ChunkId } from "../domain/campaign.ts";
 import type { CampaignId, MessageClass, MessageId } from "../domain/message.ts";
 import type { PhoneNumber } from "../domain/phone-number.ts";
 import type { Sensitive } from "../domain/sensitive.ts";
+import { withTransaction } from "../platform/postgres.ts";
 import { countMoves } from "./count-moves.ts";
 import { type RerouteTo, rerouteChunk } from "./reroute.ts";
 import { MESSAGE_COLUMNS, type MessageRow, toStoredMessage } from "./stored-message.ts";
@@ -238,7 +239,7 @@ export function createChunks(pool: Pool, { slot, exemptClasses }: Exemption & { 
 
     /** Gives the chunk back: done, due again, or waiting for its paused campaign. Null: it was not ours any more. */
     async finish(chunk: ClaimedChunk, leaseMs: number): Promise<FinishedChunk | null> {
-      const { rows } = await pool.query<{ state: "done" | "waiting" | "released"; due_in_ms: number }>({
+      const finish = {
         name: "finish-chunk",
         text: `
           with open as (
@@ -262,8 +263,13 @@ export function createChunks(pool: Pool, { slot, exemptClasses }: Exemption & { 
           where chunk.id = $1 and chunk.lease = $2
           returning chunk.state, extract(epoch from chunk.due_at - now()) * 1000 as due_in_ms`,
         values: [chunk.id, chunk.lease, leaseMs],
+      };
+      // Locked first, in a statement of its own: the count of what is open must see whatever reopen-work.ts did.
+      const row = await withTransaction(pool, async (client) => {
+        await client.query("select from volley.chunk where id = $1 for no key update", [chunk.id]);
+        const { rows } = await client.query<FinishedRow>(finish);
+        return rows[0];
       });
-      const row = rows[0];
       if (row === undefined) return null;
       return row.state === "released"
         ? { state: row.state, dueInMs: Math.max(0, Number(row.due_in_ms)) }
@@ -282,6 +288,8 @@ export function createChunks(pool: Pool, { slot, exemptClasses }: Exemption & { 
     },
   };
 }
+
+type FinishedRow = { state: "done" | "waiting" | "released"; due_in_ms: number };
 
 type ClaimRow = {
   id: ChunkId;

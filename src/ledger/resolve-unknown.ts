@@ -4,6 +4,7 @@ import type { Pool } from "pg";
 import type { CallId, CampaignId, MessageClass, MessageId, MessageState } from "../domain/message.ts";
 import type { PhoneNumber } from "../domain/phone-number.ts";
 import { countMoves } from "./count-moves.ts";
+import { reopenWork } from "./reopen-work.ts";
 import { writeMessageEvents } from "./write-events.ts";
 
 export type OpenUnknown = {
@@ -83,15 +84,7 @@ export async function resolveUnknown(
        set settled_at = now(), settled_as = case $2 when 'resend' then 'resent' else $2 end::volley.settlement
        from moved where a.message_id = moved.id and a.call_id = moved.call_id and a.outcome = 'unknown' and not a.late
      ),
-     reopened as (
-       update volley.chunk c set state = 'released', due_at = now()
-       from moved where c.id = moved.chunk_id and moved.state = 'queued' and c.state = 'done'
-     ),
-     running as (
-       update volley.campaign k set state = 'running', finished_at = null
-       from moved where k.id = moved.campaign_id and moved.state = 'queued'
-         and k.state in ('completed', 'completed_with_failures')
-     ),
+     ${reopenWork("moved")},
      ${countMoves({ from: "unknown", moved: "moved", slot: "$3" })},
      ${writeMessageEvents({ moved: "moved" })}
      select (select state from moved) as state, exists (select from target) as found`,

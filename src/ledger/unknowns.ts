@@ -7,6 +7,7 @@ import { chunkOf } from "../domain/ids.ts";
 import type { CallId, CampaignId, MessageClass, MessageId, MessageState } from "../domain/message.ts";
 import type { PhoneNumber } from "../domain/phone-number.ts";
 import { countMoves } from "./count-moves.ts";
+import { reopenWork } from "./reopen-work.ts";
 import { listUnknowns, type Resolution, resolveUnknown } from "./resolve-unknown.ts";
 import { MESSAGE_COLUMNS, type MessageRow, toStoredMessage } from "./stored-message.ts";
 import { type Exemption, isSuppressed } from "./suppressed.ts";
@@ -183,10 +184,7 @@ export function createUnknowns(
            where m.id = s.message_id and m.call_id = s.call_id and m.state = 'unknown' and s.settled_as <> 'kept'
            returning m.id, m.state, m.reason, m.chunk_id, s.campaign_id
          ),
-         reopened as (
-           update volley.chunk c set state = 'released', due_at = now()
-           where c.id in (select chunk_id from moved where state = 'queued') and c.state = 'done'
-         ),
+         ${reopenWork("moved")},
          ${countMoves({ from: "unknown", moved: "moved", slot: "$6" })},
          ${writeMessageEvents({ moved: "moved" })}
          select id, state from moved`,

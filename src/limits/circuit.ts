@@ -16,11 +16,13 @@ export type Circuits = {
   readonly failed: (account: Account, reason: string) => Promise<Verdict>;
   /** The account was paused by its provider's word (a missing scope, no credit): the next good call ends that, too. */
   readonly held: (account: Account) => void;
+  /** Milliseconds since this process had a good call, with none bad after it; null: it had none. */
+  readonly goodAgoMs: (account: Account) => number | null;
   /** True: a failure now is the account's, not the message's. */
   readonly isSuspect: (account: Account) => boolean;
 };
 
-/** opened: the account is paused for this call. closed: it works again, or for the first time that we know of. */
+/** opened: the account is paused for this call. closed: it works again. */
 export type Verdict = "opened" | "closed" | "as-before";
 
 const BAD_IN_A_ROW_TO_OPEN = 5;
@@ -33,7 +35,13 @@ const PAUSE_FIRST_MS = 1_000;
 const PAUSE_LAST_MS = 60_000;
 
 /** `opened` counts the pauses since the last good call; `untilMs` keeps calls that were in flight from counting twice. */
-type State = { recent: boolean[]; badInARow: number; opened: number; untilMs: number };
+type State = {
+  recent: boolean[];
+  badInARow: number;
+  opened: number;
+  untilMs: number;
+  goodAtMs: number | null;
+};
 
 export function createCircuits({
   pause,
@@ -45,7 +53,13 @@ export function createCircuits({
   const states = new Map<string, State>();
 
   function stateOf(account: Account): State {
-    const state = states.get(account.name) ?? { recent: [], badInARow: 0, opened: 0, untilMs: 0 };
+    const state = states.get(account.name) ?? {
+      recent: [],
+      badInARow: 0,
+      opened: 0,
+      untilMs: 0,
+      goodAtMs: null,
+    };
     states.set(account.name, state);
     return state;
   }
@@ -74,10 +88,9 @@ export function createCircuits({
 
     async succeeded(account, tookMs) {
       if (tookMs >= SLOW_MS) return bad(account, "slow");
-      const isFirst = !states.has(account.name);
       const state = stateOf(account);
-      const verdict = isFirst || state.opened > 0 ? "closed" : "as-before";
-      if (state.opened > 0) {
+      const verdict = state.opened > 0 ? "closed" : "as-before";
+      if (verdict === "closed") {
         log.info({ account: account.name }, "account works again");
         // What failed before the pause is not held against it twice.
         state.recent = [];
@@ -85,7 +98,14 @@ export function createCircuits({
       remember(state, false);
       state.badInARow = 0;
       state.opened = 0;
+      state.goodAtMs = performance.now();
       return verdict;
+    },
+
+    goodAgoMs: (account) => {
+      const state = states.get(account.name);
+      if (state === undefined || state.goodAtMs === null || state.badInARow > 0) return null;
+      return performance.now() - state.goodAtMs;
     },
 
     isSuspect: (account) => {
