@@ -1,12 +1,12 @@
 // Asks for reports that did not come: accepted messages past their account's time are noted, shown, and asked about
 // where the provider can say. What is on disk if the process dies:
 //
-//   after messages are taken      they come back in an hour, one look-up poorer
+//   after messages are taken      they come back in an hour, one look-up poorer, asked or not
 //   after an answer is stored     its reports, which the next run of apply-reports joins like any others
 //
 // Two of these at once ask about different messages: every statement takes only rows that no other has.
 
-import type { CallId } from "../src/domain/message.ts";
+import type { CallId, MessageId } from "../src/domain/message.ts";
 import { done, type StepEnd } from "../src/domain/step-end.ts";
 import type { Ledger } from "../src/ledger/ledger.ts";
 import type { Overdue } from "../src/ledger/reports.ts";
@@ -24,7 +24,7 @@ export type AskOverdueParts = AskProviderParts & {
 /** Chunks that are looked through in a run: rounds of statements that stay short. */
 const FIND_ROUNDS = 5;
 const CHUNKS_IN_A_ROUND = 200;
-/** What is taken at once is at most this many questions, so that little is given back unasked. */
+/** What is taken at once: this many questions where calls were large; more where they were small, of which some are given back. */
 const QUESTIONS_MAX = 50;
 const MESSAGES_MAX = 2_000;
 const ASK_AGAIN_MS = 3_600_000;
@@ -72,32 +72,54 @@ async function askAccount(parts: AskOverdueParts, at: AccountParts, endsAtMs: nu
   // Whoever waits for the account to be called again uses up no look-ups meanwhile.
   const { pausedMs } = await limiter.state(at.account).catch(() => ({ pausedMs: 1 }));
   if (pausedMs > 0) return;
-  const limit = Math.min(MESSAGES_MAX, QUESTIONS_MAX * questions.messagesMax);
-  const counts = { asked: 0, reported: 0 };
-  let goesOn = true;
-  while (goesOn && performance.now() < endsAtMs) {
-    const overdue = await ledger.reports.takeOverdue({
-      account: name,
-      limit,
-      againInMs: ASK_AGAIN_MS,
-      lookUpsMax: LOOK_UPS_MAX,
-    });
-    counts.asked += overdue.length;
-    goesOn = overdue.length > 0;
-    let failures = 0;
-    for (const question of cut(overdue, questions.messagesMax)) {
-      const answer = await ask(parts, at, question);
-      failures = answer.kind === "answered" ? 0 : failures + 1;
-      if (answer.kind === "answered") {
-        await ledger.inbox.add(answer.reports.map((report) => ({ account: name, report })));
-        counts.reported += answer.reports.length;
-      }
-      goesOn &&= failures < FAILURES_MAX && mayGoOn(answer) && performance.now() < endsAtMs;
-      if (!goesOn) break;
-    }
+  const ask = {
+    account: name,
+    limit: Math.min(MESSAGES_MAX, QUESTIONS_MAX * questions.messagesMax),
+    againInMs: ASK_AGAIN_MS,
+    lookUpsMax: LOOK_UPS_MAX,
+  };
+  const turn: Turn = { parts, at, questions, endsAtMs, failures: 0, asked: 0, reported: 0, over: false };
+  while (!turn.over) {
+    const overdue = await ledger.reports.takeOverdue(ask);
+    if (overdue.length === 0) break;
+    await askAbout(turn, overdue);
   }
-  if (counts.asked > 0) log.info({ account: name, ...counts }, "asked for reports that did not come");
+  const { asked, reported } = turn;
+  if (asked > 0) log.info({ account: name, asked, reported }, "asked for overdue reports");
 }
+
+/** One run at one account. */
+type Turn = {
+  readonly parts: AskOverdueParts;
+  readonly at: AccountParts;
+  readonly questions: ReportQuestions;
+  readonly endsAtMs: number;
+  /** In a row. */
+  failures: number;
+  /** Messages. */
+  asked: number;
+  reported: number;
+  over: boolean;
+};
+
+async function askAbout(turn: Turn, overdue: readonly Overdue[]): Promise<void> {
+  const { parts, at, questions } = turn;
+  const unasked = cut(overdue, questions.messagesMax);
+  for (let question = unasked.shift(); question !== undefined; question = unasked.shift()) {
+    const answer = await askOnce(parts, at, question);
+    if (answer.kind === "answered") {
+      await parts.ledger.inbox.add(answer.reports.map((report) => ({ account: at.account.name, report })));
+      turn.reported += answer.reports.length;
+    }
+    turn.failures = answer.kind === "answered" ? 0 : turn.failures + 1;
+    turn.over = turn.failures === FAILURES_MAX || !mayGoOn(answer) || performance.now() > turn.endsAtMs;
+    if (turn.over) break;
+  }
+  if (unasked.length > 0) await parts.ledger.reports.giveBackOverdue(unasked.flat().map(idOf));
+  turn.asked += overdue.length - unasked.flat().length;
+}
+
+const idOf = ({ messageId }: Overdue): MessageId => messageId;
 
 /** What the account is troubled by will trouble the next question, too. */
 function mayGoOn(answer: ReportAnswer): boolean {
@@ -105,7 +127,7 @@ function mayGoOn(answer: ReportAnswer): boolean {
   return answer.trouble.kind === "failing";
 }
 
-async function ask(
+async function askOnce(
   parts: AskOverdueParts,
   { account }: AccountParts,
   messages: readonly Overdue[],

@@ -3,12 +3,14 @@
 //   released chunks that nobody holds   into the queue again (a lost job, a dead worker, an emptied Redis)
 //   running campaigns                   their windows filled, or finished
 //   unknowns whose time has come        the provider is asked; else the message's class decides
+//   cancelled campaigns                 their waiting messages taken back
 //   accounts that work again            their customers are told
 //
 // Two sweeps at once have the effect of one: every statement takes only rows that no other has.
 
 import { composeMessages } from "../src/domain/batch.ts";
-import type { CallId, MessageId } from "../src/domain/message.ts";
+import type { CallId, CampaignId, MessageId } from "../src/domain/message.ts";
+import { type QuietHours, quietUntilMs } from "../src/domain/quiet-hours.ts";
 import { done, type StepEnd } from "../src/domain/step-end.ts";
 import { LOOK_UP_PATIENCE_MS, type UnknownRules } from "../src/domain/unknown.ts";
 import type { DueUnknown, Settlement } from "../src/ledger/unknowns.ts";
@@ -20,6 +22,7 @@ import type { AccountParts, SendRequestParts } from "./send-request.ts";
 export type ReconcileParts = ReleaseCampaignParts &
   Pick<SendRequestParts, "tokens" | "limiter" | "transport" | "circuits" | "log"> & {
     readonly accounts: ReadonlyMap<string, AccountParts>;
+    readonly quietHours: QuietHours | null;
   };
 
 const CHUNKS_MAX = 1_000;
@@ -27,6 +30,8 @@ const UNKNOWNS_MAX = 2_000;
 /** An unknown whose question fails for a reason of ours is asked again after this. */
 const ASK_AGAIN_MS = 30_000;
 const IN_FLIGHT_MS = 1_000;
+/** For one cancelled campaign in one sweep. */
+const TAKE_BACK_MS = 10_000;
 
 export async function reconcile(parts: ReconcileParts): Promise<StepEnd> {
   const { ledger, enqueue } = parts;
@@ -34,8 +39,16 @@ export async function reconcile(parts: ReconcileParts): Promise<StepEnd> {
   if (stranded.length > 0) await enqueue.chunks(stranded);
   await settleUnknowns(parts);
   for (const id of await ledger.campaigns.running()) await releaseCampaign(parts, id);
+  await ledger.campaigns.noteRates();
+  for (const id of await ledger.campaigns.cancelling()) await takeBack(parts, id);
   await noteRecoveries(parts);
   return done;
+}
+
+/** What waits of a cancelled campaign; a large one takes several sweeps. */
+export async function takeBack({ ledger }: Pick<ReconcileParts, "ledger">, id: CampaignId): Promise<void> {
+  const endsAtMs = performance.now() + TAKE_BACK_MS;
+  while (performance.now() < endsAtMs && (await ledger.campaigns.cancelWaiting(id)));
 }
 
 /** An account whose circuit one process opened may be called by others only from then on: they say that it works. */
@@ -74,6 +87,7 @@ async function decide(parts: ReconcileParts, call: readonly DueUnknown[]): Promi
   const { lookUp } = at.provider;
   if (lookUp === null) return call.map(decideByClass);
   if (first.openedAgoMs > lookUp.windowMs) return call.map(keep);
+  if (lookUp.sendsAgain && isQuiet(first, parts.quietHours)) return call.map(waitOn);
   const answers = await ask(parts, at, lookUp, call);
   return call.map((unknown) => decideByAnswer(unknown, answers(unknown.messageId), at.unknownRules));
 }
@@ -99,12 +113,21 @@ function decideByAnswer(unknown: DueUnknown, answer: Answer, rules: UnknownRules
     }
     case "undecided":
       if (unknown.closedAgoMs > LOOK_UP_PATIENCE_MS) return keep(unknown);
-      return { attemptId, answered: false, inMs: ASK_AGAIN_MS };
+      return waitOn(unknown);
     case "never":
       return keep(unknown);
     default:
       return answer satisfies never;
   }
+}
+
+/** To ask is to send, which nobody does in quiet hours. */
+function isQuiet({ class: ofClass, zones, nowMs }: DueUnknown, rules: QuietHours | null): boolean {
+  return rules?.classes.includes(ofClass) === true && quietUntilMs(nowMs, zones, rules) !== null;
+}
+
+function waitOn({ attemptId }: DueUnknown): Postponement {
+  return { attemptId, answered: false, inMs: ASK_AGAIN_MS };
 }
 
 function keep(unknown: DueUnknown): Settlement {

@@ -7,6 +7,7 @@
 
 import { randomUUID } from "node:crypto";
 import { composeMessages, cutRequests } from "../src/domain/batch.ts";
+import { type QuietHours, quietFromMs, quietUntilMs } from "../src/domain/quiet-hours.ts";
 import { chooseAccount, nextAccount } from "../src/domain/route.ts";
 import { again, done, type StepEnd, stop } from "../src/domain/step-end.ts";
 import { unknownWaits } from "../src/domain/unknown.ts";
@@ -28,6 +29,7 @@ export type SendChunkParts = SendRequestParts & {
   readonly leases: LeaseKeeper;
   readonly enqueue: Enqueue;
   readonly accounts: ReadonlyMap<string, AccountParts>;
+  readonly quietHours: QuietHours | null;
 };
 
 /** After this long a chunk gives way to others that wait for the account, more urgent ones first. */
@@ -48,9 +50,11 @@ export async function sendChunk(
     settleInMs: unknownWaits(at.unknownRules),
   });
   if (chunk === null) return done;
+  const hours = openHours(chunk, parts.quietHours);
+  if ("closedUntil" in hours) return passOn(parts, at, chunk, hours.closedUntil);
   parts.leases.hold(chunk.lease);
   const endsAtMs = performance.now() + TURN_MS;
-  const turn: Turn = { chunk, parts, at, signal, endsAtMs, over: false, tryFailed: false };
+  const turn: Turn = { chunk, parts, at, signal, endsAtMs, ...hours, over: false, tryFailed: false };
   try {
     if (chunk.fenced > 0)
       parts.log.warn(
@@ -65,6 +69,20 @@ export async function sendChunk(
     parts.leases.drop(chunk.lease);
   }
   return passOn(parts, at, chunk);
+}
+
+type OpenHours = { readonly openUntil: Date | undefined } | { readonly closedUntil: Date };
+
+/** By the database's clock: a worker whose own is wrong wakes nobody up. */
+function openHours(
+  { class: ofClass, zones, claimedAtMs }: ClaimedChunk,
+  rules: QuietHours | null,
+): OpenHours {
+  if (rules === null || !rules.classes.includes(ofClass) || zones.length === 0)
+    return { openUntil: undefined };
+  const quietUntil = quietUntilMs(claimedAtMs, zones, rules);
+  if (quietUntil !== null) return { closedUntil: new Date(quietUntil) };
+  return { openUntil: new Date(quietFromMs(claimedAtMs, zones, rules)) };
 }
 
 /**
@@ -96,13 +114,14 @@ async function passOn(
   { ledger, leases, limiter, enqueue }: SendChunkParts,
   at: AccountParts,
   chunk: ClaimedChunk,
+  notBefore: Date | null = null,
 ): Promise<StepEnd> {
-  const finished = await ledger.chunks.finish(chunk, leases.leaseMs);
+  const finished = await ledger.chunks.finish(chunk, leases.leaseMs, notBefore);
   if (finished?.state === "released") {
     const { pausedMs } = await limiter.state(at.account);
     return again(Math.max(finished.dueInMs, pausedMs));
   }
-  if (finished?.state === "done" && chunk.campaignId !== null) {
+  if (finished !== null && chunk.campaignId !== null) {
     await releaseCampaign({ ledger, enqueue }, chunk.campaignId);
   }
   return done;

@@ -49,6 +49,8 @@ export type Turn = {
   readonly at: AccountParts;
   readonly signal: AbortSignal;
   readonly endsAtMs: number;
+  /** Then the quiet hours of its people begin; undefined: never. */
+  readonly openUntil: Date | undefined;
   /** Set when an attempt of this turn was provably not sent: its message may go on through another account. */
   tryFailed: boolean;
   /** Set when no further call of this turn makes sense: paused, lease lost, account in trouble. */
@@ -156,9 +158,16 @@ async function openAttempts(
   const account = at.account.name;
   try {
     const states = await parts.ledger.attempts.open(
-      request.map(({ id }) => ({ messageId: id, chunkId: chunk.id, lease, callId, account })),
+      request.map(({ id }) => ({
+        messageId: id,
+        chunkId: chunk.id,
+        lease,
+        callId,
+        account,
+        until: turn.openUntil,
+      })),
     );
-    // None of them could even be withheld: the campaign is paused, or the lease is lost.
+    // None of them could even be withheld: the campaign is paused, the lease is lost, or quiet hours began.
     if (states.every((state) => state === null)) turn.over = true;
     return request.filter((_, index) => states[index] === "sending");
   } catch (error) {

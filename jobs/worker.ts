@@ -11,6 +11,7 @@ import { askOverdue } from "./ask-overdue.ts";
 import { deliverDue, deliverWebhooks } from "./deliver-webhook.ts";
 import { reconcile } from "./reconcile.ts";
 import { refreshToken } from "./refresh-token.ts";
+import { releaseDue } from "./release-due.ts";
 import { sendChunk } from "./send-chunk.ts";
 
 export type Worker = {
@@ -22,6 +23,7 @@ export type Worker = {
 /** Chunks of one account that a process works on side by side: enough to hide the claim of the next one. */
 const CHUNKS_AT_ONCE = 4;
 const SWEEP_EVERY_MS = 5_000;
+const RELEASE_DUE_EVERY_MS = 1_000;
 const ASK_OVERDUE_EVERY_MS = 60_000;
 const APPLY_EVERY_MS = 1_000;
 const DELIVER_EVERY_MS = 1_000;
@@ -41,6 +43,8 @@ export async function startWorker(parts: Parts): Promise<Worker> {
         return refreshToken(parts, payload);
       case "reconcile":
         return reconcile(parts);
+      case "release-due":
+        return releaseDue(parts);
       case "ask-overdue":
         return askOverdue(parts);
       case "apply-reports":
@@ -64,6 +68,7 @@ export async function startWorker(parts: Parts): Promise<Worker> {
   const oauth = names.filter((name) => hasToken(parts, name));
   const timers = [
     every(SWEEP_EVERY_MS * TIMER_SLOWER, () => reconcile(parts)),
+    every(RELEASE_DUE_EVERY_MS * TIMER_SLOWER, () => releaseDue(parts)),
     every(ASK_OVERDUE_EVERY_MS * TIMER_SLOWER, () => askOverdue(parts)),
     every(APPLY_EVERY_MS * TIMER_SLOWER, () => applyReports(parts)),
     every(DELIVER_EVERY_MS * TIMER_SLOWER, () => deliverDue(parts)),
@@ -72,6 +77,7 @@ export async function startWorker(parts: Parts): Promise<Worker> {
   // Neither blocks the start: with the queue away, the timers do the schedules' work.
   const schedules = [
     enqueue.schedule("reconcile", { step: "reconcile" }, SWEEP_EVERY_MS),
+    enqueue.schedule("release-due", { step: "release-due" }, RELEASE_DUE_EVERY_MS),
     enqueue.schedule("ask-overdue", { step: "ask-overdue" }, ASK_OVERDUE_EVERY_MS),
     enqueue.schedule("apply-reports", { step: "apply-reports" }, APPLY_EVERY_MS),
     enqueue.schedule("deliver-due", { step: "deliver-due" }, DELIVER_EVERY_MS),

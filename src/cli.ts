@@ -5,6 +5,7 @@
 
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { endProcess, ignoreClosedPipes, reportFailure } from "./cli/ending.ts";
+import { addKeyCommands } from "./cli/key-commands.ts";
 import { roles } from "./cli/roles.ts";
 import { addWebhookCommands } from "./cli/webhook-commands.ts";
 import { messageClasses, messageStates } from "./domain/message.ts";
@@ -275,6 +276,8 @@ addWebhookCommands(program.command("webhook").description("endpoints that hear o
   global,
   count: countOf(1, 500),
 });
+
+addKeyCommands(program.command("key").description("keys of the HTTP API"), { global });
 
 const token = program.command("token").description("the accounts' shared OAuth2 tokens");
 token

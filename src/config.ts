@@ -8,21 +8,16 @@ import { dirname, resolve } from "node:path";
 import { issueText, toFaults } from "./config/fault-text.ts";
 import { type FileForm, fileForm, isAccountName } from "./config/form.ts";
 import { type Environment, type Fault, readTree } from "./config/tree.ts";
-import {
-  type Account,
-  type ProviderName,
-  providerNames,
-  type ReportAccess,
-  type UnknownPolicy,
-} from "./domain/account.ts";
+import type { Account, ReportAccess, UnknownPolicy } from "./domain/account.ts";
 import { VolleyError } from "./domain/errors.ts";
 import type { MessageClass } from "./domain/message.ts";
+import type { QuietHours } from "./domain/quiet-hours.ts";
 import type { Route } from "./domain/route.ts";
 import { type Sensitive, sensitive } from "./domain/sensitive.ts";
 import { isJsonObject, type JsonObject } from "./platform/json.ts";
 import type { LogLevel } from "./platform/log.ts";
 import type { RedisAddress } from "./platform/redis.ts";
-import { providers } from "./providers/index.ts";
+import { isProviderName, providers } from "./providers/index.ts";
 
 export type Config = {
   /** Where the file was found; null: defaults only. */
@@ -38,6 +33,8 @@ export type Config = {
   readonly routes: readonly Route[];
   readonly token: { readonly refreshEverySeconds: number };
   readonly retry: { readonly retries: number; readonly baseMs: number; readonly capMs: number };
+  /** Null: people may be written to at any hour. */
+  readonly quietHours: QuietHours | null;
   /** Classes that reach people who opted out. */
   readonly optOuts: { readonly exempt: readonly MessageClass[] };
   /** True: webhooks may lead to this machine and private networks, and need no https. */
@@ -141,11 +138,22 @@ function toConfig(
         : [everyAccount],
     token: form.token,
     retry: form.retry,
+    quietHours: form.quietHours === undefined ? null : toQuietHours(form.quietHours),
     optOuts: form.optOuts,
     webhooks: form.webhooks,
     log: form.log,
     notYetEnforced: notYetEnforced(form),
   };
+}
+
+function toQuietHours({ from, to, classes }: NonNullable<FileForm["quietHours"]>): QuietHours {
+  return { fromMinute: minuteOf(from), toMinute: minuteOf(to), classes };
+}
+
+/** Of the day: "21:00" is 1260. */
+function minuteOf(clockTime: string): number {
+  const [hours, minutes] = clockTime.split(":").map(Number);
+  return (hours ?? 0) * 60 + (minutes ?? 0);
 }
 
 function toReports(
@@ -168,10 +176,7 @@ function toReports(
 }
 
 function notYetEnforced(form: FileForm): string[] {
-  return [
-    ...(form.quietHours === undefined ? [] : ["quietHours"]),
-    ...(form.retention === undefined ? [] : ["retention"]),
-  ];
+  return [...(form.retention === undefined ? [] : ["retention"])];
 }
 
 /** What no single field can know, told beside the faults of the fields: names must be unique, or must exist. */
@@ -227,10 +232,6 @@ function proofFaults({ provider, reports }: JsonObject): Fault[] {
       path: `reports.${setting}`,
       message: `${provider} does not prove its reports in this way; remove it`,
     }));
-}
-
-function isProviderName(value: unknown): value is ProviderName {
-  return providerNames.some((name) => name === value);
 }
 
 function listAt(tree: unknown, name: string): readonly unknown[] {

@@ -11,6 +11,7 @@ import { unknownRules } from "./domain/unknown.ts";
 import type { Engine } from "./engine/engine.ts";
 import { createPostgresEngine } from "./engine/postgres.ts";
 import { createRedisEngine } from "./engine/redis.ts";
+import type { IntakeRules } from "./intake/choose-accounts.ts";
 import { createLeaseKeeper } from "./ledger/lease-keeper.ts";
 import { createLedger } from "./ledger/ledger.ts";
 import { createCircuits } from "./limits/circuit.ts";
@@ -20,7 +21,7 @@ import { createHttpClient } from "./platform/http-client.ts";
 import type { Logger } from "./platform/log.ts";
 import { createPool, describeDatabaseError, waitForDatabase } from "./platform/postgres.ts";
 import { readDatabaseState } from "./platform/postgres-state.ts";
-import { providers } from "./providers/index.ts";
+import { providerOf } from "./providers/index.ts";
 import { createReportSenders } from "./providers/report-senders.ts";
 import { createTransport } from "./providers/transport.ts";
 import { createEnqueue } from "./queue/enqueue.ts";
@@ -74,9 +75,9 @@ export async function openParts(
     closers.push(() => http.close());
     const tokens = createSharedTokens({
       cells: engine.tokens,
-      usesToken: (account) => providers[account.provider].buildTokenRequest(account) !== null,
+      usesToken: (account) => providerOf(account).buildTokenRequest(account) !== null,
       fetchToken: (account) => {
-        const request = providers[account.provider].buildTokenRequest(account);
+        const request = providerOf(account).buildTokenRequest(account);
         assert(request !== null, "asked for a token that usesToken denies");
         return fetchToken({ http, request, account, log });
       },
@@ -105,9 +106,11 @@ export async function openParts(
       circuits: createCircuits({ pause: limiter.pause, log }),
       transport: createTransport({ http }),
       accounts,
+      rules: intakeRules(accounts, config),
       reportDoor: { senders: createReportSenders(accounts), store: ledger.inbox.store, log },
       webhooks,
       retry: config.retry,
+      quietHours: config.quietHours,
       databaseState: () => readDatabaseState(pool),
       /** The reasons why this process cannot work now; empty when it can. */
       async faults(): Promise<string[]> {
@@ -141,7 +144,7 @@ function openEngine(config: Config, databaseUrl: string, log: Logger): Engine {
 function openAccounts(config: Config): ReadonlyMap<string, AccountParts> {
   return new Map(
     config.accounts.map((account) => {
-      const provider = providers[account.provider];
+      const provider = providerOf(account);
       return [
         account.name,
         {
@@ -153,6 +156,25 @@ function openAccounts(config: Config): ReadonlyMap<string, AccountParts> {
       ];
     }),
   );
+}
+
+/** By which the intake takes messages. */
+function intakeRules(accounts: ReadonlyMap<string, AccountParts>, config: Config): IntakeRules {
+  return {
+    routes: config.routes,
+    quietHours: config.quietHours,
+    accounts: new Map(
+      [...accounts].map(([name, { account, provider }]) => [
+        name,
+        {
+          account,
+          segmentsMax: provider.facts.segmentsMax,
+          textFault: provider.textFault,
+          senderFault: provider.senderFault,
+        },
+      ]),
+    ),
+  };
 }
 
 /** The account's parts, or an error that lists the accounts there are. */

@@ -9,8 +9,8 @@ import { isUuid } from "../domain/ids.ts";
 import { type CampaignId, type MessageClass, openStates } from "../domain/message.ts";
 import { parseCountry } from "../domain/phone-number.ts";
 import { ucs2Characters } from "../domain/sms-text.ts";
-import { acceptCampaign, type CampaignDraft, type IntakeResult } from "../intake/accept-campaign.ts";
-import type { IntakeRules } from "../intake/choose-accounts.ts";
+import { type AcceptedCampaign, acceptCampaign } from "../intake/accept-campaign.ts";
+import type { CampaignDraft } from "../intake/campaign-draft.ts";
 import { readCsv } from "../intake/csv.ts";
 import { findPhoneColumn } from "../intake/phone-column.ts";
 import type { Campaign } from "../ledger/campaigns.ts";
@@ -27,6 +27,8 @@ export type CreateOptions = GlobalOptions & {
   readonly from?: string;
   readonly class: MessageClass;
   readonly account?: string;
+  readonly at?: string;
+  readonly timeZone?: string;
   readonly wait?: boolean;
   readonly json?: boolean;
 };
@@ -67,13 +69,15 @@ function warnOfUcs2(template: string): void {
 export async function intakeFile(
   parts: Parts,
   options: Omit<CreateOptions, "config">,
-): Promise<IntakeResult> {
+): Promise<AcceptedCampaign> {
   const draft: CampaignDraft = {
     name: options.name,
     class: options.class,
     template: options.template,
     from: options.from ?? null,
     account: options.account ?? null,
+    sendAt: options.at ?? null,
+    timeZone: options.timeZone ?? null,
   };
   const country = options.country === undefined ? undefined : parseCountry(options.country);
   if (country?.ok === false) throw new VolleyError("usage", `--country: ${country.reason}`);
@@ -86,8 +90,8 @@ export async function intakeFile(
       return await acceptCampaign(
         parts,
         draft,
-        { headers, phoneColumn: phoneColumn.column, batches, country: country?.country },
-        { rules: intakeRules(parts), onProgress: (count) => progress.update(count) },
+        { headers, columns: { phone: phoneColumn.column }, batches, country: country?.country },
+        { rules: parts.rules, onProgress: (count) => progress.update(count) },
       );
     } finally {
       progress.end();
@@ -113,28 +117,11 @@ export async function* openFile(path: string): AsyncGenerator<Uint8Array> {
   }
 }
 
-export function intakeRules({ accounts, config }: Pick<Parts, "accounts" | "config">): IntakeRules {
-  return {
-    routes: config.routes,
-    accounts: new Map(
-      [...accounts].map(([name, { account, provider }]) => [
-        name,
-        {
-          account,
-          segmentsMax: provider.facts.segmentsMax,
-          textFault: provider.textFault,
-          senderFault: provider.senderFault,
-        },
-      ]),
-    ),
-  };
-}
-
-function intakeCounts({ id, accepted, duplicates, suppressed, invalid }: IntakeResult) {
+function intakeCounts({ id, accepted, duplicates, suppressed, invalid }: AcceptedCampaign) {
   return { id, accepted, duplicates, suppressed, invalid };
 }
 
-function reportIntake({ id, accepted, duplicates, suppressed, invalid, errors }: IntakeResult): void {
+function reportIntake({ id, accepted, duplicates, suppressed, invalid, errors }: AcceptedCampaign): void {
   print(id);
   say(
     `${grouped(accepted)} accepted, ${grouped(duplicates)} duplicates, ${grouped(suppressed)} suppressed, ${grouped(invalid)} invalid`,
@@ -188,7 +175,8 @@ async function showOne(parts: Parts, id: CampaignId, asJson: boolean): Promise<v
     ["CAMPAIGN", "STATE", "TOTAL", ...Object.keys(counts).map((one) => one.toUpperCase())],
     [[name, state, total, ...Object.values(counts)]],
   );
-  if (overdue > 0) print(`overdue: ${grouped(overdue)} accepted, without a final report in their account's time`);
+  if (overdue > 0)
+    print(`overdue: ${grouped(overdue)} accepted, without a final report in their account's time`);
 }
 
 async function summaryOf(parts: Parts, id: CampaignId) {

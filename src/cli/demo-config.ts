@@ -2,13 +2,14 @@
 // trouble that its campaign lives through.
 
 import { type Config, parseConfig } from "../config.ts";
-import type { ProviderName } from "../domain/account.ts";
+import type { ProviderName } from "../providers/index.ts";
+import { simulatedProviders } from "../simulator/registry.ts";
 
 /**
  * A reply that is lost after the batch was taken (Sinch is asked, SMS.CX called again under the same id), people
  * whom Infobip refuses for now (they go on through Sinch), and throttling.
  */
-export const TROUBLE: Readonly<Record<ProviderName, readonly string[]>> = {
+export const TROUBLE: Readonly<Partial<Record<ProviderName, readonly string[]>>> = {
   sinch: ["drop-after-accept=1x"],
   infobip: ["refuse-some=0.02"],
   smscx: ["drop-after-accept=2x"],
@@ -25,6 +26,7 @@ export function demoConfig(dataDir: string, simulatorUrl: string, port: number):
     name,
     provider: name,
     baseUrl: `${simulatorUrl}/${name}`,
+    credentials: simulatedProviders[name].credentials,
     ...settings,
   });
   const reports = { secret: REPORT_SECRET };
@@ -35,25 +37,21 @@ export function demoConfig(dataDir: string, simulatorUrl: string, port: number):
     webhooks: { allowPrivateAddresses: true },
     accounts: [
       account("sinch", {
-        credentials: { projectId: "demo-project", keyId: "demo-id", keySecret: "demo-secret" },
         from: "Volley",
         limits: { requestsPerSecond: 20, segmentsPerSecond: 3000, inFlight: 10 },
         reports,
       }),
       account("infobip", {
-        credentials: { clientId: "demo-id", clientSecret: "demo-secret" },
         from: "Volley",
         limits: { requestsPerSecond: 20, segmentsPerSecond: 3000, inFlight: 10 },
         reports,
       }),
       account("smscx", {
-        credentials: { applicationId: "demo-id", applicationSecret: "demo-secret" },
         from: "Volley",
         limits: { requestsPerSecond: 1000, inFlight: 50 },
         reports,
       }),
       account("mobile-digital", {
-        credentials: { clientId: "demo-id", clientSecret: "demo-secret" },
         limits: { requestsPerSecond: 1000, inFlight: 50 },
       }),
     ],

@@ -1,7 +1,7 @@
 // What the demo prints at its end: the ledger's count beside the providers' own, and whether they agree.
 
 import type { CampaignId } from "../domain/message.ts";
-import type { IntakeResult } from "../intake/accept-campaign.ts";
+import type { AcceptedCampaign } from "../intake/accept-campaign.ts";
 import type { Parts } from "../parts.ts";
 import type { WebhookReceiver } from "../simulator/webhook-receiver.ts";
 import { duration, grouped, print, printTable } from "./output.ts";
@@ -12,7 +12,7 @@ export type Witnesses = { readonly simulator: DemoSimulator; readonly receiver: 
 /** Everything here is read back from the ledger. */
 export async function printSummary(
   { ledger, tokens, accounts }: Parts,
-  intake: IntakeResult,
+  intake: AcceptedCampaign,
   tookMs: number,
 ): Promise<void> {
   const counts = await ledger.campaigns.counts(intake.id);
@@ -37,7 +37,10 @@ export async function printSummary(
       ],
       ["retries", grouped(facts.retries)],
       ["put off by a provider (429, 401)", grouped(facts.deferrals)],
-      ["unknown, settled with the provider", grouped(facts.settledByLookUp)],
+      [
+        "unknown, settled with the provider",
+        `${grouped(facts.settledByLookUp)} asked, ${grouped(facts.settledByReport)} reported`,
+      ],
       ["tokens fetched", generations.join(", ")],
       [
         "sending took",

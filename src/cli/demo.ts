@@ -12,13 +12,14 @@ import { releaseCampaign } from "../../jobs/release-campaign.ts";
 import { startWorker } from "../../jobs/worker.ts";
 import { VolleyError } from "../domain/errors.ts";
 import { openHttpServer } from "../http/server.ts";
-import type { IntakeResult } from "../intake/accept-campaign.ts";
+import type { AcceptedCampaign } from "../intake/accept-campaign.ts";
 import { acceptEndpoint } from "../intake/accept-endpoint.ts";
 import type { Parts } from "../parts.ts";
 import { findFreePort } from "../platform/free-port.ts";
 import { createLog } from "../platform/log.ts";
 import { DEMO_COUNTRY, DEMO_TEMPLATE, writeDemoRecipients } from "../simulator/demo-recipients.ts";
 import { createWebhookReceiver, type WebhookReceiver } from "../simulator/webhook-receiver.ts";
+import { apiDoors } from "./api-doors.ts";
 import { intakeFile, watchUntilFinished } from "./campaign.ts";
 import { demoConfig, REPORT_DELAY_MS, TROUBLE } from "./demo-config.ts";
 import { compare, printSummary, type Witnesses } from "./demo-summary.ts";
@@ -60,7 +61,12 @@ export async function demo(options: DemoOptions): Promise<void> {
 
 async function runDemo(parts: Parts, run: Run): Promise<boolean> {
   const { config, faults, reportDoor } = parts;
-  const server = await openHttpServer({ ...config.server, readiness: faults, reportDoor });
+  const server = await openHttpServer({
+    ...config.server,
+    readiness: faults,
+    reportDoor,
+    api: apiDoors(parts),
+  });
   try {
     for (const [provider, names] of Object.entries(TROUBLE))
       await run.simulator.post("/_/faults", { provider, faults: names });
@@ -90,7 +96,12 @@ async function runDemo(parts: Parts, run: Run): Promise<boolean> {
   }
 }
 
-async function sendAndCompare(parts: Parts, intake: IntakeResult, valid: number, run: Run): Promise<boolean> {
+async function sendAndCompare(
+  parts: Parts,
+  intake: AcceptedCampaign,
+  valid: number,
+  run: Run,
+): Promise<boolean> {
   const startedAtMs = performance.now();
   await releaseCampaign(parts, intake.id);
   const worker = await startWorker(parts);
@@ -123,7 +134,7 @@ async function writeRecipients(path: string, count: number) {
 }
 
 /** In the middle of the campaign every token dies; nobody may be missed, and each account asks for one new token. */
-async function revokeHalfWay(parts: Parts, intake: IntakeResult, { simulator }: Run): Promise<void> {
+async function revokeHalfWay(parts: Parts, intake: AcceptedCampaign, { simulator }: Run): Promise<void> {
   for (;;) {
     const { queued = 0 } = await parts.ledger.campaigns.counts(intake.id);
     if (queued <= intake.accepted / 2) break;
@@ -133,7 +144,7 @@ async function revokeHalfWay(parts: Parts, intake: IntakeResult, { simulator }: 
 }
 
 /** Until every message has the end that its provider reported, and the customer's system has heard of it. */
-async function watchReports({ ledger }: Parts, { id }: IntakeResult, { simulator, receiver }: Run) {
+async function watchReports({ ledger }: Parts, { id }: AcceptedCampaign, { simulator, receiver }: Run) {
   const providers = Object.values(await simulator.summary());
   const expected = providers.reduce(
     (sum, { reports }) => sum + reports.delivered + reports.undelivered + reports.pending,

@@ -6,10 +6,10 @@ import { isUuid } from "../domain/ids.ts";
 import { type MessageClass, type MessageId, type MessageState, openStates } from "../domain/message.ts";
 import { parsePhoneNumber } from "../domain/phone-number.ts";
 import { acceptMessage } from "../intake/accept-message.ts";
-import type { Attempt, Message } from "../ledger/messages.ts";
+import type { Message, PastAttempt } from "../ledger/messages.ts";
 import type { ReportEntry } from "../ledger/reports.ts";
 import type { Parts } from "../parts.ts";
-import { campaignId, intakeRules } from "./campaign.ts";
+import { campaignId } from "./campaign.ts";
 import { hideNumbers, print, printJson, printTable, say } from "./output.ts";
 import { type GlobalOptions, withParts, withWorker } from "./run.ts";
 
@@ -19,6 +19,9 @@ export type SendOptions = GlobalOptions & {
   readonly from?: string;
   readonly class: MessageClass;
   readonly account?: string;
+  readonly at?: string;
+  readonly timeZone?: string;
+  readonly expiresAt?: string;
   readonly wait?: boolean;
   readonly json?: boolean;
 };
@@ -44,10 +47,11 @@ export async function send(options: SendOptions): Promise<void> {
         from: options.from ?? null,
         class: options.class,
         account: options.account ?? null,
+        time: { at: options.at, zone: options.timeZone, expiresAt: options.expiresAt },
       },
-      intakeRules(parts),
+      parts.rules,
     );
-    await parts.enqueue.chunks([accepted.chunk]);
+    if (accepted.chunk !== null) await parts.enqueue.chunks([accepted.chunk]);
     if (options.wait !== true) {
       if (options.json)
         return printJson({ id: accepted.id, state: accepted.state, segments: accepted.segments });
@@ -85,7 +89,7 @@ async function showOne({ ledger }: Parts, id: MessageId, asJson: boolean): Promi
   if (reports.length > 0) printReports(reports);
 }
 
-function printAttempts(attempts: readonly Attempt[]): void {
+function printAttempts(attempts: readonly PastAttempt[]): void {
   print();
   printTable(
     ["TRY", "ACCOUNT", "OPENED", "CLOSED", "OUTCOME", "REASON", "SETTLED"],
@@ -116,10 +120,7 @@ function printReports(reports: readonly ReportEntry[]): void {
 }
 
 export async function listMessages(options: ListOptions): Promise<void> {
-  const since = options.since === undefined ? undefined : new Date(options.since);
-  if (since !== undefined && Number.isNaN(since.getTime())) {
-    throw new VolleyError("usage", "--since must be a time such as 2026-12-24 or 2026-12-24T09:00Z.");
-  }
+  const since = readTime("--since", options.since);
   const to = options.to === undefined ? undefined : parsePhoneNumber(options.to);
   if (to?.ok === false) throw new VolleyError("usage", `--to: ${to.reason}`);
   const campaign = options.campaign === undefined ? undefined : campaignId(options.campaign);
@@ -159,4 +160,11 @@ export function messageId(text: string): MessageId {
   if (!isUuid(id))
     throw new VolleyError("usage", `"${hideNumbers(text)}" is not a message's id. See: volley message list`);
   return id as MessageId;
+}
+
+export function readTime(option: string, text: string | undefined): Date | undefined {
+  if (text === undefined) return undefined;
+  const time = new Date(text);
+  if (!Number.isNaN(time.getTime())) return time;
+  throw new VolleyError("usage", `${option} must be a time such as 2026-12-24 or 2026-12-24T09:00Z.`);
 }

@@ -1,11 +1,9 @@
 // `volley opt-out import` and `export`: the list of people who opted out as a CSV file, in flat memory.
 
-import { once } from "node:events";
-import { createWriteStream } from "node:fs";
-import { finished } from "node:stream/promises";
 import { VolleyError } from "../domain/errors.ts";
 import { parseCountry } from "../domain/phone-number.ts";
 import { readCsv } from "../intake/csv.ts";
+import { csvLine } from "../intake/csv-line.ts";
 import { importOptOuts, type OptOutImport } from "../intake/import-opt-outs.ts";
 import { findPhoneColumn } from "../intake/phone-column.ts";
 import type { OptOut } from "../ledger/suppressions.ts";
@@ -14,6 +12,7 @@ import { openFile } from "./campaign.ts";
 import { checkReason, takenBack } from "./opt-out.ts";
 import { grouped, printJson, say, startProgress } from "./output.ts";
 import { type GlobalOptions, withParts } from "./run.ts";
+import { writeText } from "./write-text.ts";
 
 export type ImportOptions = GlobalOptions & {
   readonly column?: string;
@@ -80,63 +79,33 @@ function report({ added, already, invalid, errors, suppressed }: OptOutImport): 
 
 export async function exportOptOuts(options: GlobalOptions & { readonly out?: string }): Promise<void> {
   await withParts(options, async (parts) => {
-    const { people, erased } =
-      options.out === undefined
-        ? await writePages(parts, process.stdout)
-        : await writeFile(parts, options.out);
+    const written = { people: 0, erased: 0 };
+    await writeText(readPages(parts, written), options.out);
+    const { people, erased } = written;
     say(
       `${grouped(people)} written.${erased === 0 ? "" : ` ${grouped(erased)} more have no number any more.`}`,
     );
   });
 }
 
-type Written = { readonly people: number; readonly erased: number };
-
-/** Never over another file: a list of opt-outs is not to be lost to a mistyped name. */
-async function writeFile(parts: Parts, path: string): Promise<Written> {
-  const file = createWriteStream(path, { flags: "wx", mode: 0o600 });
-  try {
-    await once(file, "open");
-    const written = await writePages(parts, file);
-    file.end();
-    await finished(file);
-    return written;
-  } catch (cause) {
-    file.destroy();
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : null;
-    if (code === null || !/^E[A-Z]+$/.test(code)) throw cause;
-    const advice =
-      code === "EEXIST" ? "Choose another name, or remove it" : "Check the path and its permissions";
-    throw new VolleyError("usage", `Cannot write ${path}: ${code}. ${advice}.`, { cause });
-  }
-}
-
-async function writePages({ ledger }: Parts, out: NodeJS.WritableStream): Promise<Written> {
-  let people = 0;
-  let erased = 0;
-  await write(out, "phone,source,reason,since\n");
+async function* readPages(
+  { ledger }: Parts,
+  written: { people: number; erased: number },
+): AsyncGenerator<string> {
+  yield csvLine(["phone", "source", "reason", "since"]);
   let before: string | undefined;
   for (;;) {
     const page = await ledger.suppressions.list({ before, limit: EXPORT_PAGE_ROWS });
-    const lines = (page?.optOuts ?? []).flatMap((one) => (one.number === null ? [] : [lineOf(one)]));
-    people += lines.length;
-    erased += (page?.optOuts.length ?? 0) - lines.length;
-    await write(out, lines.join(""));
-    if (page === null || page.next === null) return { people, erased };
+    const optOuts = page?.optOuts ?? [];
+    const people = optOuts.filter(({ number }) => number !== null);
+    written.people += people.length;
+    written.erased += optOuts.length - people.length;
+    yield people.map(lineOf).join("");
+    if (page === null || page.next === null) return;
     before = page.next;
   }
 }
 
-async function write(out: NodeJS.WritableStream, text: string): Promise<void> {
-  if (!out.write(text)) await once(out, "drain");
-}
-
 function lineOf({ number, source, reason, createdAt }: OptOut): string {
-  return `${number},${source},${cell(reason)},${createdAt.toISOString()}\n`;
-}
-
-/** A spreadsheet takes `=`, `+`, `-`, `@` or a tab at the beginning for a formula; an apostrophe makes it text. */
-function cell(text: string): string {
-  const tame = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-  return /[",;\r\n]/.test(tame) ? `"${tame.replaceAll('"', '""')}"` : tame;
+  return csvLine([number, source, reason, createdAt.toISOString()]);
 }

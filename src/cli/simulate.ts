@@ -1,6 +1,7 @@
 // `volley simulate`: the simulated providers on loopback, until it is told to stop.
 
 import { parseFault } from "../simulator/faults.ts";
+import { simulatedProviders } from "../simulator/registry.ts";
 import { createSimulator } from "../simulator/server.ts";
 import { print, say } from "./output.ts";
 import { untilStopped } from "./run.ts";
@@ -26,19 +27,23 @@ export async function simulate(options: SimulateOptions): Promise<void> {
   });
   // The address alone on stdout, so that a script can read it.
   print(simulator.url);
+  const accounts = Object.entries(simulatedProviders).map(
+    ([name, { credentials }]) =>
+      `  - { name: ${name}, provider: ${name}, baseUrl: "${simulator.url}/${name}",\n` +
+      `      credentials: { ${wordSettings(credentials)} } }`,
+  );
   say(`Simulated providers are up. In volley.yaml:
 
 accounts:
-  - { name: sinch, provider: sinch, baseUrl: "${simulator.baseUrl("sinch")}",
-      credentials: { projectId: demo-project, keyId: demo-id, keySecret: demo-secret } }
-  - { name: infobip, provider: infobip, baseUrl: "${simulator.baseUrl("infobip")}",
-      credentials: { clientId: demo-id, clientSecret: demo-secret } }
-  - { name: smscx, provider: smscx, baseUrl: "${simulator.baseUrl("smscx")}",
-      credentials: { applicationId: demo-id, applicationSecret: demo-secret } }
-  - { name: mobile, provider: mobile-digital, baseUrl: "${simulator.baseUrl("mobile-digital")}",
-      credentials: { clientId: demo-id, clientSecret: demo-secret } }
+${accounts.join("\n")}
 
 What they accepted: ${simulator.url}/_/summary`);
   await stopped;
   await simulator.close();
+}
+
+function wordSettings(settings: Readonly<Record<string, string>>): string {
+  return Object.entries(settings)
+    .map(([name, value]) => `${name}: ${value}`)
+    .join(", ");
 }

@@ -6,6 +6,7 @@ import { VolleyError } from "../domain/errors.ts";
 import { openHttpServer } from "../http/server.ts";
 import type { Parts } from "../parts.ts";
 import { createLog } from "../platform/log.ts";
+import { apiDoors } from "./api-doors.ts";
 import { say } from "./output.ts";
 import type { Role } from "./roles.ts";
 import { type GlobalOptions, untilStopped, withPartsOf } from "./run.ts";
@@ -31,6 +32,7 @@ export async function start(options: GlobalOptions & { readonly role: Role }): P
             ...config.server,
             readiness: () => readiness(parts, worker),
             reportDoor: parts.reportDoor,
+            api: apiDoors(parts),
           }).catch(async (error) => {
             await worker?.close(DRAIN_MS);
             throw error;

@@ -1,11 +1,10 @@
 // The form of volley.yaml: which settings there are, what they may hold, and what they are when absent.
 
 import { z } from "zod";
-import { providerNames } from "../domain/account.ts";
 import { messageClasses } from "../domain/message.ts";
 import { logLevels } from "../platform/log.ts";
 import { parseRedisUrl, type RedisAddress } from "../platform/redis.ts";
-import { providers } from "../providers/index.ts";
+import { providerNames, providers } from "../providers/index.ts";
 import type { Login, Provider } from "../providers/provider.ts";
 import { issueText } from "./fault-text.ts";
 
@@ -212,6 +211,10 @@ export const fileForm = z.strictObject({
   routes: z.array(routeForm).max(1000).default([]),
   quietHours: z
     .strictObject({ from: clockTime, to: clockTime, classes: z.array(z.enum(messageClasses)).min(1) })
+    .refine(({ from, to }) => from !== to, {
+      path: ["to"],
+      error: "must differ from quietHours.from, or no hour would be left",
+    })
     .optional(),
   optOuts: z
     .strictObject({

@@ -2,13 +2,11 @@
 
 import type { Sensitive } from "./sensitive.ts";
 
-export const providerNames = ["sinch", "infobip", "smscx", "mobile-digital"] as const;
-export type ProviderName = (typeof providerNames)[number];
-
 export type Account = {
   /** Unique in the configuration; lower-case letters, digits and dashes. */
   readonly name: string;
-  readonly provider: ProviderName;
+  /** A name of the registry (providers/index.ts); the configuration takes no other. */
+  readonly provider: string;
   /** Values that authenticate, by the names of volley.yaml (`keyId`, `keySecret` ...). */
   readonly credentials: Readonly<Record<string, Sensitive<string>>>;
   /** Where each credential came from, for errors: the environment variable's name or the config path. */

@@ -52,8 +52,19 @@ export function composeMessages(
   };
 }
 
+/** The text of a stored message, for checks; null: its content has been deleted. */
+export function readStoredText(
+  stored: { readonly text: Sensitive<string> | null; readonly values: readonly Sensitive<string>[] | null },
+  template: Template | null,
+): string | null {
+  if (stored.text !== null) return stored.text.reveal();
+  if (template === null || stored.values?.length !== template.fields.length) return null;
+  const values = stored.values.map((value) => value.reveal());
+  return renderTemplate(template, values);
+}
+
 /** It was parsed when its campaign was accepted; one that cannot be parsed now is a broken ledger. */
-function readStoredTemplate(source: string): Template {
+export function readStoredTemplate(source: string): Template {
   const parsed = parseTemplate(source);
   assert(parsed.ok, "a stored template cannot be read");
   return parsed.template;

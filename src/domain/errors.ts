@@ -10,6 +10,7 @@ export const errorCodes = {
   scope_missing: 3,
   usage: 2,
   template_invalid: 2,
+  idempotency_key_reused: 2,
   csv_unreadable: 1,
   not_found: 1,
   state_conflict: 1,

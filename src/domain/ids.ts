@@ -40,6 +40,11 @@ export function recipientMessageId(campaign: CampaignId, to: PhoneNumber): Messa
   return timedUuid(Number.parseInt(campaign.replaceAll("-", "").slice(0, 12), 16), hash, 8) as MessageId;
 }
 
+/** The time that a campaign's or message's id starts with; in a campaign the campaign's own. */
+export function timeOfId(id: CampaignId | MessageId): Date {
+  return new Date(Number.parseInt(id.replaceAll("-", "").slice(0, 12), 16));
+}
+
 const UUID_FORM = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** True for the text of any UUID in lower case; ids that people type are checked before they reach SQL. */

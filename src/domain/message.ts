@@ -56,6 +56,14 @@ export function mayMove(from: MessageState, to: MessageState): boolean {
   return moves[from].includes(to);
 }
 
+/** States in which a person may have a message sent again: nobody received it, and nothing sends it any more. */
+export const retryableStates = [
+  "rejected",
+  "failed",
+  "undelivered",
+  "expired",
+] as const satisfies readonly MessageState[];
+
 /** States in which Volley has work left to do; a campaign with none of them is finished. */
 export const openStates = ["scheduled", "queued", "sending"] as const satisfies readonly MessageState[];
 

@@ -20,7 +20,13 @@ export type Room = {
 /** gone: the sender hung up, there is nobody to answer. */
 export type BodyFault = "too-long" | "no-room" | "too-slow" | "gone";
 
-export type BodyBounds = { readonly bytesMax: number; readonly msMax: number; readonly room: Room };
+export type BodyBounds = {
+  readonly bytesMax: number;
+  readonly msMax: number;
+  readonly room: Room;
+  /** Of a body that is too long, so much is read and forgotten; see FORGOTTEN_TIMES_MAX. */
+  readonly forgottenBytesMax?: number;
+};
 
 /**
  * The rest of a body that is refused is read and forgotten up to so many times the bound, because a sender who
@@ -65,7 +71,7 @@ export function createRoom({
 /** The caller has entered the room and leaves it with the body's length; after a fault with nothing. */
 export function readRawBody(
   request: IncomingMessage,
-  { bytesMax, msMax, room }: BodyBounds,
+  { bytesMax, msMax, room, forgottenBytesMax = bytesMax * FORGOTTEN_TIMES_MAX }: BodyBounds,
   done: (body: Buffer | BodyFault) => void,
 ): void {
   let parts: Buffer[] = [];
@@ -79,7 +85,7 @@ export function readRawBody(
   }, msMax);
   request.on("data", (part: Buffer) => {
     seen += part.length;
-    if (seen > bytesMax * FORGOTTEN_TIMES_MAX) request.destroy();
+    if (seen > forgottenBytesMax) request.destroy();
     else if (fault !== null) return;
     else if (seen > bytesMax) fail("too-long");
     else if (!room.grow(part.length)) fail("no-room");

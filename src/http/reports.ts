@@ -13,6 +13,7 @@ import { describeDatabaseError } from "../platform/postgres.ts";
 import type { SignedRequest } from "../providers/provider.ts";
 import type { ReportSenders } from "../providers/report-senders.ts";
 import { type BodyFault, createRoom, type Room, readRawBody } from "./raw-body.ts";
+import { seldom } from "./seldom.ts";
 
 export type ReportDoor = {
   readonly senders: ReportSenders;
@@ -37,7 +38,6 @@ const BODY_BYTES_MAX = 2_097_152;
 const TOKEN_BODY_BYTES_MAX = 8_192;
 const RETRY_AFTER_SECONDS = "5";
 const TOLD_AFTER_MS = 50;
-const LOGGED_EVERY_MS = 10_000;
 const defaultBounds: ReportDoorBounds = {
   requestsMax: 10_000,
   heldBytesMax: 67_108_864,
@@ -201,20 +201,6 @@ function hasSingles(
   headers: IncomingHttpHeaders,
 ): headers is IncomingHttpHeaders & Record<string, string | undefined> {
   return headers["set-cookie"] === undefined;
-}
-
-/** Calls at once, then at most every few seconds, with how often it was asked to since. */
-function seldom(say: (about: string, times: number) => void): (about: string) => void {
-  let saidAtMs = Number.NEGATIVE_INFINITY;
-  let times = 0;
-  return (about) => {
-    times += 1;
-    const nowMs = performance.now();
-    if (nowMs - saidAtMs < LOGGED_EVERY_MS) return;
-    say(about, times);
-    saidAtMs = nowMs;
-    times = 0;
-  };
 }
 
 function soon(call: (() => void) | undefined): () => void {

@@ -1,9 +1,11 @@
-// [0] [7] The HTTP doors: those that an operator's machinery asks (is it alive, is it ready), and those of the
-// providers. No answer repeats the request's path, for it may hold a secret.
+// [0] [7] The HTTP doors: those that an operator's machinery asks (is it alive, is it ready), those of the
+// providers, and the customers' API. No answer repeats the request's path, for it may hold a secret.
 
 import { STATUS_CODES } from "node:http";
 import Fastify, { type FastifyInstance, type FastifyReply } from "fastify";
 import { VolleyError } from "../domain/errors.ts";
+import { type ApiBounds, addApi } from "./api.ts";
+import type { ApiDoors } from "./doors.ts";
 import { addReportDoor, type ReportDoor, type ReportDoorBounds } from "./reports.ts";
 
 /** Answers the reasons why the process is not ready; empty when it is. */
@@ -26,15 +28,20 @@ export async function openHttpServer({
   port,
   readiness,
   reportDoor,
+  api,
   headersMsMax = HEADERS_MS_MAX,
   reportDoorBounds,
+  apiBounds,
 }: {
   readonly host: string;
   readonly port: number;
   readonly readiness: Readiness;
   readonly reportDoor?: ReportDoor;
+  /** The customers' API; absent: there is none. */
+  readonly api?: ApiDoors;
   readonly headersMsMax?: number;
   readonly reportDoorBounds?: Partial<ReportDoorBounds>;
+  readonly apiBounds?: Partial<ApiBounds>;
 }): Promise<HttpServer> {
   const app = Fastify({
     logger: false,
@@ -53,6 +60,7 @@ export async function openHttpServer({
   app.setErrorHandler((error, _, reply) => answerProblem(reply, statusOf(error)));
   addHealth(app, readiness);
   if (reportDoor !== undefined) addReportDoor(app, reportDoor, reportDoorBounds);
+  if (api !== undefined) addApi(app, api, apiBounds);
   try {
     const url = await app.listen({ host, port });
     return { url, close: () => app.close() };

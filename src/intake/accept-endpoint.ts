@@ -17,15 +17,20 @@ export type AcceptEndpointParts = {
   };
 };
 
+export type EndpointWish = {
+  readonly url?: string | undefined;
+  readonly events?: readonly string[] | undefined;
+  readonly enabled?: boolean | undefined;
+};
+
 export async function acceptEndpoint(
   { ledger, webhooks }: AcceptEndpointParts,
   wanted: { readonly url: string; readonly events: readonly string[] },
 ): Promise<{ endpoint: Endpoint; secret: Sensitive<string> }> {
   const events = parseEvents(wanted.events);
-  const check = webhooks.checkUrl(wanted.url);
-  if (!check.ok) throw new VolleyError("usage", `Cannot send webhooks to this URL: ${check.reason}.`);
+  const url = checkUrl(webhooks, wanted.url);
   const secret = webhooks.createSecret();
-  const endpoint = await ledger.endpoints.create({ url: check.url, events, secret });
+  const endpoint = await ledger.endpoints.create({ url, events, secret });
   if (endpoint === null) {
     throw new VolleyError(
       "state_conflict",
@@ -33,6 +38,19 @@ export async function acceptEndpoint(
     );
   }
   return { endpoint, secret };
+}
+
+/** What is not named stays. Null: there is no such endpoint. */
+export async function changeEndpoint(
+  { ledger, webhooks }: AcceptEndpointParts,
+  id: EndpointId,
+  { url, events, enabled }: EndpointWish,
+): Promise<Endpoint | null> {
+  return ledger.endpoints.update(id, {
+    url: url === undefined ? undefined : checkUrl(webhooks, url),
+    events: events === undefined ? undefined : parseEvents(events),
+    enabled,
+  });
 }
 
 /** A new secret; the one before it goes on signing for a day. Null: there is no such endpoint. */
@@ -44,12 +62,20 @@ export async function rotateSecret(
   return (await ledger.endpoints.rotateSecret(id, secret)) ? secret : null;
 }
 
+/** In the spelling to store. */
+function checkUrl(webhooks: AcceptEndpointParts["webhooks"], text: string): string {
+  const check = webhooks.checkUrl(text);
+  if (check.ok) return check.url;
+  throw refused("url", `Cannot send webhooks to this URL: ${check.reason}.`);
+}
+
 function parseEvents(names: readonly string[]): EventType[] {
   const isType = (name: string): name is EventType => eventTypes.some((type) => type === name);
   const types = [...new Set(names)].filter(isType);
   if (types.length > 0 && types.length === new Set(names).size) return types;
-  throw new VolleyError(
-    "usage",
-    `An endpoint names the events that it wants, of these: ${eventTypes.join(", ")}.`,
-  );
+  throw refused("events", `An endpoint names the events that it wants, of these: ${eventTypes.join(", ")}.`);
+}
+
+function refused(path: string, message: string): VolleyError {
+  return new VolleyError("usage", message, { details: { faults: [{ path, message }] } });
 }

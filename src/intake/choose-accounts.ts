@@ -5,11 +5,13 @@
 import type { Account } from "../domain/account.ts";
 import type { MessageClass, MessageId } from "../domain/message.ts";
 import type { PhoneNumber } from "../domain/phone-number.ts";
+import type { QuietHours } from "../domain/quiet-hours.ts";
 import { accountsFor, orderAccounts, type Route } from "../domain/route.ts";
 import { checkText, type TextCheck } from "../domain/text-check.ts";
 
 export type IntakeRules = {
   readonly routes: readonly Route[];
+  readonly quietHours: QuietHours | null;
   /** By name. */
   readonly accounts: ReadonlyMap<string, AccountRules>;
 };
@@ -58,9 +60,19 @@ export function chooseAccounts(
       ? orderAccounts(accountsFor(rules.routes, message), message.id)
       : [message.account];
   if (candidates.length === 0) return { ok: false, reason: "No route leads to this number." };
+  return keepAccounts(rules, candidates, message.text, senderFaults);
+}
+
+/** Those of the candidates that take the text and the sender. */
+export function keepAccounts(
+  rules: IntakeRules,
+  candidates: readonly string[],
+  text: string,
+  senderFaults: SenderFaults,
+): ChosenAccounts {
   let refusal: TextCheck = { ok: true };
   const accounts = candidates.filter((name) => {
-    const check = checkFor(rules.accounts.get(name), message.text, senderFaults.get(name));
+    const check = checkFor(rules.accounts.get(name), text, senderFaults.get(name));
     if (!check.ok && refusal.ok) refusal = check;
     return check.ok;
   });

@@ -6,7 +6,7 @@
 import type { OptOutSource } from "../domain/opt-out.ts";
 import { type CountryCode, type PhoneNumber, parsePhoneNumber } from "../domain/phone-number.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import { ROW_ERRORS_KEPT, type RowError } from "./accept-campaign.ts";
+import { ROW_ERRORS_KEPT, type RowError } from "./add-recipients.ts";
 import type { CsvRow } from "./csv.ts";
 
 export type OptOutImport = {

@@ -27,6 +27,8 @@ export type Opening = {
   readonly lease: string;
   readonly callId: CallId;
   readonly account: string;
+  /** Its person may not be written to from then on, by the database's clock; absent: at any time. */
+  readonly until?: Date | undefined;
 };
 
 export type Ending = {
@@ -112,12 +114,13 @@ async function openRows(
         set state = 'sending', attempts = m.attempts + 1, call_id = a.call_id, account = a.account,
           opened_at = now(), changed_at = now(), reason = null, due_at = null
         from asked a join owned o on o.id = a.chunk_id
-        where m.id = a.message_id and m.chunk_id = a.chunk_id and m.state = 'queued' and m.attempts < $7
+        where m.id = a.message_id and m.chunk_id = a.chunk_id and m.state = 'queued' and m.attempts < $8
           and (m.expires_at is null or m.expires_at > now())
-          and not ${IS_SUPPRESSED("$8")}
+          and (a.until is null or a.until > now())
+          and not ${IS_SUPPRESSED("$9")}
         returning m.id, m.call_id, m.state, o.campaign_id
       ),
-      ${countMoves({ from: "queued", moved: "moved", slot: "$6" })}
+      ${countMoves({ from: "queued", moved: "moved", slot: "$7" })}
       select id as "messageId", call_id as "callId", state from moved`,
     values: [...openingArrays(rows), slot, attemptsMax, exemptClasses],
   });
@@ -143,10 +146,10 @@ async function withholdRows(
           reason = case when m.expires_at <= now() then m.reason else '${OPTED_OUT}' end
         from asked a join owned o on o.id = a.chunk_id
         where m.id = a.message_id and m.state = 'queued'
-          and (m.expires_at <= now() or ${IS_SUPPRESSED("$7")})
+          and (m.expires_at <= now() or ${IS_SUPPRESSED("$8")})
         returning m.id, a.call_id, m.state, m.reason, o.campaign_id
       ),
-      ${countMoves({ from: "queued", moved: "moved", slot: "$6" })},
+      ${countMoves({ from: "queued", moved: "moved", slot: "$7" })},
       ${writeMessageEvents({ moved: "moved" })}
       select id as "messageId", call_id as "callId", state from moved
       union all
@@ -161,8 +164,8 @@ async function withholdRows(
 /** Openings whose chunk is still under our lease and whose campaign, if it has one, is running. */
 const OWNED = `
       asked as (
-        select * from unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::uuid[], $5::text[])
-          as a (message_id, chunk_id, lease, call_id, account)
+        select * from unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::uuid[], $5::text[], $6::timestamptz[])
+          as a (message_id, chunk_id, lease, call_id, account, until)
       ),
       leased as (
         select c.id, c.campaign_id, c.class from volley.chunk c
@@ -186,6 +189,7 @@ function openingArrays(rows: readonly Opening[]): unknown[][] {
     rows.map((row) => row.lease),
     rows.map((row) => row.callId),
     rows.map((row) => row.account),
+    rows.map((row) => row.until ?? null),
   ];
 }
 

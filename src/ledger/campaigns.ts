@@ -1,10 +1,11 @@
-// [6] Campaigns: their rows, their counts, and the moves of a campaign as a whole.
+// [6] Campaigns: their rows and their counts. How they move: campaign-moves.ts.
 
 import type { Pool } from "pg";
 import type { CampaignState, StateCounts } from "../domain/campaign.ts";
-import { type CampaignId, failureStates, type MessageClass, type MessageState } from "../domain/message.ts";
-import { withTransaction } from "../platform/postgres.ts";
-import { writeEvents } from "./write-events.ts";
+import type { CampaignId, MessageClass, MessageState } from "../domain/message.ts";
+import type { Queryable } from "../platform/postgres.ts";
+import { createCampaignMoves } from "./campaign-moves.ts";
+import { type Deletion, deleteCampaign, discardDraft } from "./delete-campaign.ts";
 
 export type Campaign = {
   readonly id: CampaignId;
@@ -12,86 +13,48 @@ export type Campaign = {
   readonly class: MessageClass;
   readonly sender: string | null;
   readonly template: string;
+  /** Asked for by name; null: the routes choose. */
+  readonly account: string | null;
+  /** As it was written; null: when it is started. */
+  readonly sendAt: string | null;
+  /** In which `sendAt` is read; "recipient": in each recipient's own. */
+  readonly timeZone: string | null;
   readonly state: CampaignState;
+  /** Why it is paused, when nobody paused it. */
+  readonly reason: string | null;
+  /** The first of its line, when it sends again what failed there. */
+  readonly retryOf: CampaignId | null;
   readonly total: number;
   readonly duplicates: number;
   readonly suppressed: number;
   readonly invalid: number;
+  /** Messages that left per second, lately; null: it does not run, or not for long enough. */
+  readonly rate: number | null;
   readonly createdAt: Date;
+  readonly startAt: Date | null;
   readonly startedAt: Date | null;
   readonly finishedAt: Date | null;
 };
 
-export type NewCampaign = Pick<Campaign, "id" | "name" | "class" | "sender" | "template">;
-export type IntakeTotals = Pick<Campaign, "total" | "duplicates" | "suppressed" | "invalid">;
-/** The slot of the counts that an intake writes; workers use slots above it. */
-const INTAKE_SLOT = 0;
+export type NewCampaign = Pick<
+  Campaign,
+  "id" | "name" | "class" | "sender" | "template" | "account" | "sendAt" | "timeZone"
+>;
+/** What an upload says of rows that it did not take. */
+export type Refusals = Pick<Campaign, "duplicates" | "suppressed" | "invalid">;
 export const LIST_ROWS_MAX = 500;
 
-const COLUMNS = `id, name, class, sender, template, state, total, duplicates, suppressed, invalid,
-  created_at, started_at, finished_at`;
+const COLUMNS = `id, name, class, sender, template, account, send_at, time_zone, state, reason, retry_of, total, duplicates, suppressed, invalid, rate,
+  created_at, start_at, started_at, finished_at`;
 
-const IS_DONE = `state = 'running'
-             and not exists (select from volley.chunk where campaign_id = campaign.id and state <> 'done')
-             and not exists (
-               select from volley.attempt
-               where campaign_id = campaign.id and settled_at is null and settle_at is not null
-             )`;
-
-/** With the counts of this moment: they go on changing when reports come. */
-const COMPLETED = `
-  select 'campaign.completed' as type, id as campaign_id, to_jsonb(finished) || jsonb_build_object('counts', (
-    select jsonb_object_agg(state, messages) from (
-      select state, sum(messages) as messages from volley.campaign_count
-      where campaign_id = finished.id group by state having sum(messages) <> 0
-    ) as counted
-  )) as data
-  from finished`;
-
-export function createCampaigns(pool: Pool) {
+export function createCampaigns(pool: Pool, { slot }: { readonly slot: number }) {
   return {
-    async createDraft(campaign: NewCampaign): Promise<void> {
-      await pool.query(
-        "insert into volley.campaign (id, name, class, sender, template) values ($1, $2, $3, $4, $5)",
-        [campaign.id, campaign.name, campaign.class, campaign.sender, campaign.template],
-      );
-    },
+    ...createCampaignMoves(pool, { slot }),
+    ...createDrafts(pool),
 
-    /** A draft becomes a running campaign; false when it was not a draft any more. */
-    async start(id: CampaignId, totals: IntakeTotals, accounts: readonly string[]): Promise<boolean> {
-      const { rowCount } = await pool.query(
-        `with started as (
-           update volley.campaign
-           set state = 'running', started_at = now(), accounts = $2,
-               total = $3, duplicates = $4, suppressed = $5, invalid = $6
-           where id = $1 and state = 'draft'
-           returning id, name, class, state, total, duplicates, suppressed, invalid
-         ),
-         ${writeEvents({
-           columns: "campaign_id, data",
-           happened:
-             "select 'campaign.started' as type, id as campaign_id, to_jsonb(started) as data from started",
-         })}
-         insert into volley.campaign_count (campaign_id, slot, state, messages)
-         select id, $7, 'queued', total from started`,
-        [id, accounts, totals.total, totals.duplicates, totals.suppressed, totals.invalid, INTAKE_SLOT],
-      );
-      return rowCount === 1;
-    },
-
-    /** Takes a draft and all its rows away, as if its intake had never begun. */
-    async discardDraft(id: CampaignId): Promise<void> {
-      await pool.query(
-        `with gone as (
-           delete from volley.chunk
-           where campaign_id = (select id from volley.campaign where id = $1 and state = 'draft')
-           returning id
-         )
-         delete from volley.message where chunk_id in (select id from gone)`,
-        [id],
-      );
-      await pool.query("delete from volley.campaign where id = $1 and state = 'draft'", [id]);
-    },
+    discardDraft: (id: CampaignId): Promise<void> => discardDraft(pool, id),
+    delete: (id: CampaignId, onProgress?: (messages: number) => void): Promise<Deletion> =>
+      deleteCampaign(pool, id, onProgress),
 
     async find(id: CampaignId): Promise<Campaign | null> {
       const { rows } = await pool.query<CampaignRow>(`select ${COLUMNS} from volley.campaign where id = $1`, [
@@ -126,33 +89,28 @@ export function createCampaigns(pool: Pool) {
       );
       return rows.map((row) => row.id);
     },
+  };
+}
 
-    /** Running, every chunk done and no unknown that still awaits its settlement: then it is finished. */
-    async finishIfDone(id: CampaignId): Promise<boolean> {
-      const finish = `
-         with finished as (
-           update volley.campaign
-           set finished_at = now(),
-               state = case when exists (
-                 select from volley.campaign_count
-                 where campaign_id = $1 and state = any($2::volley.message_state[])
-                 group by state having sum(messages) > 0
-               ) then 'completed_with_failures'::volley.campaign_state else 'completed' end
-           where id = $1 and ${IS_DONE}
-           returning id, name, class, state, total, duplicates, suppressed, invalid
-         ),
-         ${writeEvents({ columns: "campaign_id, data", happened: COMPLETED })}
-         select id from finished`;
-      // Locked first, in a statement of its own: what it asks for must see whatever reopen-work.ts did.
-      return withTransaction(pool, async (client) => {
-        const { rowCount: locked } = await client.query(
-          `select from volley.campaign where id = $1 and ${IS_DONE} for no key update`,
-          [id],
-        );
-        if (locked === 0) return false;
-        const { rowCount } = await client.query(finish, [id, failureStates]);
-        return rowCount === 1;
-      });
+/** In a transaction of their caller's, too. */
+export function createDrafts(db: Queryable) {
+  return {
+    async createDraft(campaign: NewCampaign): Promise<void> {
+      const { id, name, class: ofClass, sender, template, account, sendAt, timeZone } = campaign;
+      await db.query(
+        `insert into volley.campaign (id, name, class, sender, template, account, send_at, time_zone)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+        [id, name, ofClass, sender, template, account, sendAt, timeZone],
+      );
+    },
+
+    /** Recipients may come in several uploads; each adds what it left out. */
+    async noteRefusals(id: CampaignId, { duplicates, suppressed, invalid }: Refusals): Promise<void> {
+      await db.query(
+        `update volley.campaign set duplicates = duplicates + $2, suppressed = suppressed + $3,
+           invalid = invalid + $4 where id = $1`,
+        [id, duplicates, suppressed, invalid],
+      );
     },
   };
 }
@@ -163,12 +121,19 @@ type CampaignRow = {
   class: MessageClass;
   sender: string | null;
   template: string;
+  account: string | null;
+  send_at: string | null;
+  time_zone: string | null;
   state: CampaignState;
+  reason: string | null;
+  retry_of: CampaignId | null;
   total: string;
   duplicates: string;
   suppressed: string;
   invalid: string;
+  rate: number | null;
   created_at: Date;
+  start_at: Date | null;
   started_at: Date | null;
   finished_at: Date | null;
 };
@@ -180,12 +145,19 @@ function toCampaign(row: CampaignRow): Campaign {
     class: row.class,
     sender: row.sender,
     template: row.template,
+    account: row.account,
+    sendAt: row.send_at,
+    timeZone: row.time_zone,
     state: row.state,
+    reason: row.reason,
+    retryOf: row.retry_of,
     total: Number(row.total),
     duplicates: Number(row.duplicates),
     suppressed: Number(row.suppressed),
     invalid: Number(row.invalid),
+    rate: row.state === "running" ? row.rate : null,
     createdAt: row.created_at,
+    startAt: row.start_at,
     startedAt: row.started_at,
     finishedAt: row.finished_at,
   };

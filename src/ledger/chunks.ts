@@ -3,41 +3,21 @@
 //
 //   waiting --release--> released --claim--> (leased) --finish--> done
 //      ^                                        |----> released, due later (a retry is due, or work is left)
-//      '----------------------------------------'      its campaign is paused
+//      '----------------------------------------'      its campaign is paused, its people sleep, or its time is to come
 
 import type { Pool } from "pg";
 import type { StoredMessage } from "../domain/batch.ts";
 import type { ChunkId } from "../domain/campaign.ts";
-import type { CampaignId, MessageClass, MessageId } from "../domain/message.ts";
-import type { PhoneNumber } from "../domain/phone-number.ts";
-import type { Sensitive } from "../domain/sensitive.ts";
+import type { CampaignId, MessageClass } from "../domain/message.ts";
+import type { TimeZone } from "../domain/time-zone.ts";
 import { withTransaction } from "../platform/postgres.ts";
+import { addChunk, type NewChunk } from "./add-chunk.ts";
 import { countMoves } from "./count-moves.ts";
+import { releaseDueChunks } from "./due-chunks.ts";
 import { type RerouteTo, rerouteChunk } from "./reroute.ts";
 import { MESSAGE_COLUMNS, type MessageRow, toStoredMessage } from "./stored-message.ts";
-import { type Exemption, isSuppressed } from "./suppressed.ts";
+import type { Exemption } from "./suppressed.ts";
 import { writeMessageEvents } from "./write-events.ts";
-
-export type NewMessage = {
-  readonly id: MessageId;
-  readonly to: PhoneNumber;
-  readonly position: number;
-  readonly segments: number;
-  /** A single message's own text; null in a campaign. */
-  readonly text: Sensitive<string> | null;
-  /** A campaign recipient's values in the order of the template's fields; null for a single message. */
-  readonly values: readonly string[] | null;
-};
-
-export type NewChunk = {
-  readonly campaignId: CampaignId | null;
-  /** Of its route, in order of preference; the first sends. */
-  readonly accounts: readonly string[];
-  readonly class: MessageClass;
-  readonly sender: string | null;
-  readonly state: "waiting" | "released";
-  readonly messages: readonly NewMessage[];
-};
 
 /** A chunk that this worker owns until the lease ends. */
 export type ClaimedChunk = {
@@ -50,6 +30,10 @@ export type ClaimedChunk = {
   readonly sender: string | null;
   readonly campaignId: CampaignId | null;
   readonly template: string | null;
+  /** All its people live in these; empty: nobody knows. */
+  readonly zones: readonly TimeZone[];
+  /** By the database's clock. */
+  readonly claimedAtMs: number;
   /** Attempts that the worker before left open; they are `unknown` now. */
   readonly fenced: number;
 };
@@ -63,66 +47,7 @@ export type FinishedChunk =
 
 export function createChunks(pool: Pool, { slot, exemptClasses }: Exemption & { readonly slot: number }) {
   return {
-    /**
-     * Inserts a chunk with its messages. A message whose id stands already is a duplicate and is left out, a
-     * suppressed recipient too; a chunk that keeps nobody is not created.
-     */
-    async add(chunk: NewChunk): Promise<{ id: ChunkId | null; accepted: number; suppressed: number }> {
-      const { messages } = chunk;
-      const { rows } = await pool.query<{ id: ChunkId | null; accepted: string; suppressed: string }>({
-        name: "add-chunk",
-        text: `
-          with next as materialized (select nextval('volley.chunk_id_seq') as id),
-          given as (
-            select * from unnest($5::uuid[], $6::text[], $7::integer[], $8::smallint[], $9::text[], $10::jsonb[])
-              as g (id, recipient, position, segments, text, field_values)
-          ),
-          wanted as (
-            select * from given where not ${isSuppressed({
-              recipient: "given.recipient",
-              messageClass: "$3::volley.message_class",
-              exempt: "$12",
-            })}
-          ),
-          accepted as (
-            insert into volley.message (id, chunk_id, recipient, position, segments, text, field_values)
-            select w.id, next.id, w.recipient, w.position, w.segments, w.text, w.field_values from wanted w, next
-            -- In one order everywhere, for two chunks that hold the same people would else wait for each other.
-            order by w.id, w.position
-            on conflict (id) do nothing
-            returning 1
-          ),
-          chunk as (
-            insert into volley.chunk (id, campaign_id, account, accounts, class, sender, state, messages)
-            overriding system value
-            select next.id, $1, ($2::text[])[1], $2, $3, $4, $11, (select count(*) from accepted) from next
-            where exists (select from accepted)
-            returning id
-          )
-          select (select id from chunk), (select count(*) from accepted) as accepted,
-            (select count(*) from given) - (select count(*) from wanted) as suppressed`,
-        values: [
-          chunk.campaignId,
-          chunk.accounts,
-          chunk.class,
-          chunk.sender,
-          messages.map((message) => message.id),
-          messages.map((message) => message.to),
-          messages.map((message) => message.position),
-          messages.map((message) => message.segments),
-          messages.map((message) => message.text?.reveal() ?? null),
-          messages.map((message) => (message.values === null ? null : JSON.stringify(message.values))),
-          chunk.state,
-          exemptClasses,
-        ],
-      });
-      const row = rows[0];
-      return {
-        id: row?.id ?? null,
-        accepted: Number(row?.accepted ?? 0),
-        suppressed: Number(row?.suppressed ?? 0),
-      };
-    },
+    add: (chunk: NewChunk) => addChunk(pool, { exemptClasses }, chunk),
 
     /** Fills a running campaign's window, per account, with its next chunks. */
     async release(campaignId: CampaignId, windowChunks: number): Promise<ReleasedChunk[]> {
@@ -135,8 +60,8 @@ export function createChunks(pool: Pool, { slot, exemptClasses }: Exemption & { 
             cross join lateral unnest(c.accounts) as a (name)
             cross join lateral (
               select id from volley.chunk
-              where campaign_id = c.id and account = a.name and state = 'waiting'
-              order by id
+              where campaign_id = c.id and account = a.name and state = 'waiting' and due_at <= now()
+              order by due_at, id
               limit greatest(0, $2 - (
                 select count(*) from volley.chunk
                 where campaign_id = c.id and account = a.name and state = 'released'
@@ -145,7 +70,7 @@ export function createChunks(pool: Pool, { slot, exemptClasses }: Exemption & { 
             ) as picked
             where c.id = $1 and c.state = 'running'
           )
-          update volley.chunk set state = 'released', due_at = now()
+          update volley.chunk set state = 'released'
           from next where chunk.id = next.id
           returning chunk.id, chunk.account, chunk.class`,
         values: [campaignId, windowChunks],
@@ -156,7 +81,7 @@ export function createChunks(pool: Pool, { slot, exemptClasses }: Exemption & { 
     /**
      * Makes this worker the chunk's owner, or answers null: someone else holds it, or nothing is left to do.
      * Attempts that an owner whose lease ran out left open become `unknown` in the same statement, because
-     * nobody is left who could say how they ended.
+     * nobody is left who could say how they ended. Messages whose time has come become `queued`.
      */
     async claim(
       id: ChunkId,
@@ -173,7 +98,7 @@ export function createChunks(pool: Pool, { slot, exemptClasses }: Exemption & { 
             update volley.chunk
             set lease = $2, lease_until = now() + $3 * interval '1 ms'
             where id = $1 and state = 'released' and due_at <= now() and (lease is null or lease_until <= now())
-            returning id, campaign_id, account, accounts, class, sender
+            returning id, campaign_id, account, accounts, class, sender, zones, scheduled
           ),
           fenced as (
             update volley.message m
@@ -188,10 +113,22 @@ export function createChunks(pool: Pool, { slot, exemptClasses }: Exemption & { 
               now() + ($4::jsonb ->> c.class::text)::float8 * interval '1 ms'
             from fenced f, claimed c
           ),
-          ${countMoves({ from: "sending", moved: "fenced", slot: "$5" })},
+          woken as (
+            update volley.message m
+            set state = 'queued', due_at = null, changed_at = now()
+            from claimed where claimed.scheduled > 0
+              and m.chunk_id = claimed.id and m.state = 'scheduled' and m.due_at <= now()
+            returning m.state, claimed.campaign_id
+          ),
+          shifted as (
+            select campaign_id, state, 'sending'::volley.message_state as before from fenced
+            union all
+            select campaign_id, state, 'scheduled' from woken
+          ),
+          ${countMoves({ from: { column: "before" }, moved: "shifted", slot: "$5" })},
           ${writeMessageEvents({ moved: "fenced" })}
-          select c.id, c.campaign_id, c.account, c.accounts, c.class, c.sender, campaign.template,
-            (select count(*) from fenced) as fenced
+          select c.id, c.campaign_id, c.account, c.accounts, c.class, c.sender, c.zones, campaign.template,
+            extract(epoch from now())::float8 * 1000 as now_ms, (select count(*) from fenced) as fenced
           from claimed c left join volley.campaign on campaign.id = c.campaign_id`,
         values: [id, claim.lease, claim.leaseMs, JSON.stringify(claim.settleInMs), slot],
       });
@@ -204,6 +141,8 @@ export function createChunks(pool: Pool, { slot, exemptClasses }: Exemption & { 
         accounts: row.accounts,
         class: row.class,
         sender: row.sender,
+        zones: row.zones,
+        claimedAtMs: row.now_ms,
         campaignId: row.campaign_id,
         template: row.template,
         fenced: Number(row.fenced),
@@ -225,6 +164,9 @@ export function createChunks(pool: Pool, { slot, exemptClasses }: Exemption & { 
 
     reroute: (chunk: ClaimedChunk, to: RerouteTo) => rerouteChunk(pool, chunk, to),
 
+    /** Those outside of campaigns; campaigns release their own. */
+    releaseDue: (limit: number): Promise<ReleasedChunk[]> => releaseDueChunks(pool, limit),
+
     /** Keeps the leases of a living worker alive, in one statement; answers the chunks that are still its own. */
     async extendLeases(leases: readonly string[], leaseMs: number): Promise<string[]> {
       const { rows } = await pool.query<{ lease: string }>({
@@ -237,32 +179,43 @@ export function createChunks(pool: Pool, { slot, exemptClasses }: Exemption & { 
       return rows.map((row) => row.lease);
     },
 
-    /** Gives the chunk back: done, due again, or waiting for its paused campaign. Null: it was not ours any more. */
-    async finish(chunk: ClaimedChunk, leaseMs: number): Promise<FinishedChunk | null> {
+    /**
+     * Gives the chunk back: done, due again, or waiting: for its paused campaign, for its messages' time, or for
+     * `notBefore`. Null: it was not ours any more.
+     */
+    async finish(
+      chunk: ClaimedChunk,
+      leaseMs: number,
+      notBefore: Date | null = null,
+    ): Promise<FinishedChunk | null> {
       const finish = {
         name: "finish-chunk",
         text: `
           with open as (
             select count(*) filter (where state = 'queued') as queued,
               count(*) filter (where state = 'sending') as sending,
-              min(coalesce(due_at, now())) filter (where state = 'queued') as due_at
-            from volley.message where chunk_id = $1 and state in ('queued', 'sending')
+              count(*) filter (where state = 'scheduled') as scheduled,
+              min(coalesce(due_at, now())) filter (where state in ('queued', 'scheduled')) as due_at
+            from volley.message where chunk_id = $1 and state in ('queued', 'sending', 'scheduled')
           )
           update volley.chunk
           set lease = null, lease_until = null,
             state = case
-              when open.queued + open.sending = 0 then 'done'::volley.chunk_state
-              when open.sending = 0 and exists (
-                select from volley.campaign where id = chunk.campaign_id and state <> 'running'
+              when open.queued + open.sending + open.scheduled = 0 then 'done'::volley.chunk_state
+              when open.sending = 0 and (
+                open.queued = 0
+                or $4::timestamptz > now()
+                or exists (select from volley.campaign where id = chunk.campaign_id and state <> 'running')
               ) then 'waiting'
               else 'released' end,
             -- An attempt that is still open belongs to a worker that lost the chunk; look again when it must have ended.
-            due_at = coalesce(open.due_at, now() + $3 * interval '1 ms'),
-            done_at = case when open.queued + open.sending = 0 then now() end, overdue_checked_at = null
+            due_at = greatest($4, coalesce(open.due_at, now() + $3 * interval '1 ms')),
+            done_at = case when open.queued + open.sending + open.scheduled = 0 then now() end,
+            overdue_checked_at = null
           from open
           where chunk.id = $1 and chunk.lease = $2
           returning chunk.state, extract(epoch from chunk.due_at - now()) * 1000 as due_in_ms`,
-        values: [chunk.id, chunk.lease, leaseMs],
+        values: [chunk.id, chunk.lease, leaseMs, notBefore],
       };
       // Locked first, in a statement of its own: the count of what is open must see whatever reopen-work.ts did.
       const row = await withTransaction(pool, async (client) => {
@@ -298,6 +251,8 @@ type ClaimRow = {
   accounts: string[];
   class: MessageClass;
   sender: string | null;
+  zones: TimeZone[];
+  now_ms: number;
   template: string | null;
   fenced: string;
 };

@@ -4,11 +4,11 @@
 //      ^---- enable ---------'   its deliveries wait meanwhile; what happened meanwhile comes back by a replay
 
 import { randomUUID } from "node:crypto";
-import type { Pool } from "pg";
 import type { DisabledReason, EndpointId } from "../domain/endpoint.ts";
 import type { EventType } from "../domain/event.ts";
 import { openSealed, type SealKey, seal } from "../domain/seal.ts";
 import type { Sensitive } from "../domain/sensitive.ts";
+import type { Queryable } from "../platform/postgres.ts";
 
 export type Endpoint = {
   readonly id: EndpointId;
@@ -45,7 +45,7 @@ const OLD_SECRET_HOURS = 24;
 
 const COLUMNS = `id, url, events, enabled, disabled_reason, disabled_at, failing_since, rotated_at, created_at`;
 
-export function createEndpoints(pool: Pool, { encryptionKey }: { readonly encryptionKey: SealKey }) {
+export function createEndpoints(db: Queryable, { encryptionKey }: { readonly encryptionKey: SealKey }) {
   return {
     /** Null: there are ENDPOINTS_MAX already. */
     async create(endpoint: {
@@ -54,7 +54,7 @@ export function createEndpoints(pool: Pool, { encryptionKey }: { readonly encryp
       readonly secret: Sensitive<string>;
     }): Promise<Endpoint | null> {
       const id = randomUUID();
-      const { rows } = await pool.query<EndpointRow>(
+      const { rows } = await db.query<EndpointRow>(
         `insert into volley.endpoint (id, url, events, secrets)
          select $1, $2, $3, array[$4] where (select count(*) from volley.endpoint) < $5
          returning ${COLUMNS}`,
@@ -65,14 +65,14 @@ export function createEndpoints(pool: Pool, { encryptionKey }: { readonly encryp
 
     /** All of them, oldest first; there are at most ENDPOINTS_MAX. */
     async list(): Promise<Endpoint[]> {
-      const { rows } = await pool.query<EndpointRow>(
+      const { rows } = await db.query<EndpointRow>(
         `select ${COLUMNS} from volley.endpoint order by created_at, id`,
       );
       return rows.map(toEndpoint);
     },
 
     async find(id: EndpointId): Promise<Endpoint | null> {
-      const { rows } = await pool.query<EndpointRow>(`select ${COLUMNS} from volley.endpoint where id = $1`, [
+      const { rows } = await db.query<EndpointRow>(`select ${COLUMNS} from volley.endpoint where id = $1`, [
         id,
       ]);
       return rows[0] === undefined ? null : toEndpoint(rows[0]);
@@ -80,7 +80,7 @@ export function createEndpoints(pool: Pool, { encryptionKey }: { readonly encryp
 
     /** Null: there is none. One that is enabled again has its days of failure behind it. */
     async update(id: EndpointId, change: EndpointChange): Promise<Endpoint | null> {
-      const { rows } = await pool.query<EndpointRow>(
+      const { rows } = await db.query<EndpointRow>(
         `update volley.endpoint
          set url = coalesce($2, url), events = coalesce($3, events), enabled = coalesce($4, enabled),
            failing_since = case when $4 then null else failing_since end,
@@ -96,7 +96,7 @@ export function createEndpoints(pool: Pool, { encryptionKey }: { readonly encryp
 
     /** False: it was disabled already, or there is none. */
     async disable(id: EndpointId, reason: DisabledReason): Promise<boolean> {
-      const { rowCount } = await pool.query(
+      const { rowCount } = await db.query(
         `update volley.endpoint set enabled = false, disabled_reason = $2, disabled_at = now()
          where id = $1 and enabled`,
         [id, reason],
@@ -106,15 +106,15 @@ export function createEndpoints(pool: Pool, { encryptionKey }: { readonly encryp
 
     /** With all that it was to hear. */
     async remove(id: EndpointId): Promise<boolean> {
-      const { rowCount } = await pool.query("delete from volley.endpoint where id = $1", [id]);
+      const { rowCount } = await db.query("delete from volley.endpoint where id = $1", [id]);
       // Afterwards: a change that knew the endpoint a moment ago has written its deliveries by now, or nearly so.
-      await pool.query("delete from volley.delivery where endpoint_id = $1", [id]);
+      await db.query("delete from volley.delivery where endpoint_id = $1", [id]);
       return rowCount === 1;
     },
 
     /** The secret before it goes on signing for a day, so that the receiver can change over in peace. */
     async rotateSecret(id: EndpointId, secret: Sensitive<string>): Promise<boolean> {
-      const { rowCount } = await pool.query(
+      const { rowCount } = await db.query(
         "update volley.endpoint set secrets = array[$2, secrets[1]], rotated_at = now() where id = $1",
         [id, seal(secret, id, encryptionKey)],
       );
@@ -123,7 +123,7 @@ export function createEndpoints(pool: Pool, { encryptionKey }: { readonly encryp
 
     /** What it takes to call it. */
     async findTarget(id: EndpointId): Promise<EndpointTarget | null> {
-      const { rows } = await pool.query<TargetRow>(
+      const { rows } = await db.query<TargetRow>(
         `select url, enabled,
            secrets[1 : case when rotated_at > now() - $2 * interval '1 hour' then 2 else 1 end] as secrets
          from volley.endpoint where id = $1`,
@@ -139,7 +139,7 @@ export function createEndpoints(pool: Pool, { encryptionKey }: { readonly encryp
 
     /** Endpoints that something is to be delivered to now. */
     async due(): Promise<EndpointId[]> {
-      const { rows } = await pool.query<{ id: EndpointId }>({
+      const { rows } = await db.query<{ id: EndpointId }>({
         name: "due-endpoints",
         text: `
           select p.id from volley.endpoint p

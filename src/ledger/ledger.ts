@@ -3,21 +3,28 @@
 import type { Pool } from "pg";
 import { ATTEMPTS_MAX, type MessageClass } from "../domain/message.ts";
 import type { SealKey } from "../domain/seal.ts";
+import type { Queryable } from "../platform/postgres.ts";
 import { createAccountHealth } from "./account-health.ts";
+import { addChunk, type NewChunk } from "./add-chunk.ts";
+import { createApiKeys } from "./api-keys.ts";
 import { createAttempts } from "./attempts.ts";
-import { createCampaigns } from "./campaigns.ts";
+import { createCampaigns, createDrafts } from "./campaigns.ts";
 import { createChunks } from "./chunks.ts";
 import { createDeliveries } from "./deliveries.ts";
 import { createEndpoints } from "./endpoints.ts";
 import { createEvents } from "./events.ts";
+import { createIdempotency } from "./idempotency.ts";
 import { createInbox } from "./inbox.ts";
 import { createMessages } from "./messages.ts";
 import { isMigrated, migrateLedger } from "./migrate.ts";
 import { createReports } from "./reports.ts";
+import { createRetries } from "./retry-failed.ts";
 import { createSuppressions } from "./suppressions.ts";
 import { createUnknowns } from "./unknowns.ts";
 
 export type Ledger = ReturnType<typeof createLedger>;
+/** What creates things, in a transaction of its caller's or in one of its own. */
+export type Creators = ReturnType<typeof openCreators>;
 
 /** Slots of campaign_count: 0 is the intake's; the rest is shared out so that processes rarely meet in one. */
 const WRITERS_MAX = 1000;
@@ -41,7 +48,7 @@ export function createLedger({
   // Two processes in one slot wait for each other's row, no more: a random slot is good enough.
   const writer = 1 + Math.floor(Math.random() * WRITERS_MAX) * 3;
   return {
-    campaigns: createCampaigns(pool),
+    campaigns: createCampaigns(pool, { slot: writer }),
     chunks: createChunks(pool, { slot: writer, exemptClasses }),
     attempts: createAttempts(pool, {
       attemptsMax,
@@ -53,12 +60,30 @@ export function createLedger({
     suppressions: createSuppressions(pool, { slot: writer, exemptClasses }),
     accountHealth: createAccountHealth(pool),
     messages: createMessages(pool),
+    retries: createRetries(pool, { slot: writer, exemptClasses }),
     inbox: createInbox(pool),
     reports: createReports(pool, { slot: writer }),
     endpoints: createEndpoints(pool, { encryptionKey }),
     events: createEvents(pool),
     deliveries: createDeliveries(pool),
+    apiKeys: createApiKeys(pool),
+    idempotency: createIdempotency(pool, {
+      openOn: (db) => openCreators(db, { exemptClasses, encryptionKey }),
+      encryptionKey,
+    }),
     migrate: () => migrateLedger(pool),
     isMigrated: () => isMigrated(pool),
+  };
+}
+
+/** Also the ledger's own parts of these names, as far as they create. */
+function openCreators(
+  db: Queryable,
+  { exemptClasses, encryptionKey }: Required<Pick<LedgerOptions, "exemptClasses" | "encryptionKey">>,
+) {
+  return {
+    campaigns: createDrafts(db),
+    chunks: { add: (chunk: NewChunk) => addChunk(db, { exemptClasses }, chunk) },
+    endpoints: createEndpoints(db, { encryptionKey }),
   };
 }

@@ -18,7 +18,18 @@ export type Message = {
   readonly deferrals: number;
   readonly providerMessageId: string | null;
   readonly reason: string | null;
+  /** The last attempt: its name and when it was opened; null: there was none. */
+  readonly callId: string | null;
+  readonly openedAt: Date | null;
+  /** Not before. */
+  readonly dueAt: Date | null;
+  readonly expiresAt: Date | null;
+  /** The customer's own words for it. */
+  readonly reference: string | null;
+  readonly metadata: Readonly<Record<string, string>> | null;
   readonly changedAt: Date;
+  /** The first of its line, when a person had it sent again. */
+  readonly retryOf: MessageId | null;
 };
 
 export type PastAttempt = {
@@ -51,14 +62,19 @@ export type CampaignFacts = {
   readonly retries: number;
   /** Attempts that the account's state ended (429, 401, 403); they used up no try. */
   readonly deferrals: number;
+  /** Unknowns of which the provider was asked, or whose answer came after all: taken, refused or not there. */
   readonly settledByLookUp: number;
+  /** Unknowns of which the provider told by a report before anybody had to ask. */
+  readonly settledByReport: number;
   readonly resentByPolicy: number;
 };
 
 export const PAGE_ROWS_MAX = 500;
 
 const COLUMNS = `m.id, c.campaign_id, m.recipient, m.state, c.class, coalesce(m.account, c.account) as account,
-  m.segments, m.position, m.attempts, m.deferrals, m.provider_message_id, m.reason, m.changed_at`;
+  m.segments, m.position, m.attempts, m.deferrals, m.provider_message_id, m.reason, m.call_id,
+  m.opened_at, m.due_at, m.expires_at, m.reference, m.metadata, m.changed_at,
+  m.retry_of`;
 
 export function createMessages(pool: Pool) {
   return {
@@ -128,6 +144,27 @@ export function createMessages(pool: Pool) {
       return rows.map(toMessage);
     },
 
+    /** A page in the order of the ids, for files; `next` is null at the end, and a page may be short before it. */
+    async exportPage(
+      campaign: CampaignId,
+      page: {
+        readonly state?: MessageState | undefined;
+        readonly after: MessageId | null;
+        readonly limit: number;
+      },
+    ): Promise<{ readonly messages: readonly Message[]; readonly next: MessageId | null }> {
+      const { rows } = await pool.query<MessageRow>(EXPORT_PAGE, [
+        page.after ?? idWithin(campaign, "0"),
+        idWithin(campaign, "f"),
+        page.state ?? null,
+        page.limit,
+      ]);
+      return {
+        messages: rows.filter((row) => row.campaign_id === campaign).map(toMessage),
+        next: rows.length < page.limit ? null : (rows.at(-1)?.id ?? null),
+      };
+    },
+
     /** For counts that are compared with a provider's own. */
     async statesByAccount(
       id: CampaignId,
@@ -174,12 +211,24 @@ export function createMessages(pool: Pool) {
         accounts: accounts.map((row) => ({ ...row, accepted: Number(row.accepted) })),
         retries: Number(tries[0]?.retries ?? 0),
         deferrals: Number(tries[0]?.deferrals ?? 0),
-        settledByLookUp: settledAs("accepted") + settledAs("absent"),
+        settledByLookUp: settledAs("accepted") + settledAs("rejected") + settledAs("absent"),
+        settledByReport: settledAs("reported"),
         resentByPolicy: settledAs("resent"),
       };
     },
   };
 }
+
+/**
+ * The page is cut from the primary key before anything is joined, for a plan that joins first would read the whole
+ * campaign for each page. Another campaign of the same millisecond has ids among these.
+ */
+const EXPORT_PAGE = `
+  select ${COLUMNS} from (
+    select * from volley.message
+    where id > $1 and id <= $2 and ($3::volley.message_state is null or state = $3) order by id limit $4
+  ) as m join volley.chunk c on c.id = m.chunk_id
+  order by m.id`;
 
 type MessageRow = {
   id: MessageId;
@@ -194,7 +243,14 @@ type MessageRow = {
   deferrals: number;
   provider_message_id: string | null;
   reason: string | null;
+  call_id: string | null;
+  opened_at: Date | null;
+  due_at: Date | null;
+  expires_at: Date | null;
+  reference: string | null;
+  metadata: Record<string, string> | null;
   changed_at: Date;
+  retry_of: MessageId | null;
 };
 
 type AttemptRow = {
@@ -227,6 +283,13 @@ function toMessage(row: MessageRow): Message {
     deferrals: row.deferrals,
     providerMessageId: row.provider_message_id,
     reason: row.reason,
+    callId: row.call_id,
+    openedAt: row.opened_at,
+    dueAt: row.due_at,
+    expiresAt: row.expires_at,
+    reference: row.reference,
+    metadata: row.metadata,
     changedAt: row.changed_at,
+    retryOf: row.retry_of,
   };
 }

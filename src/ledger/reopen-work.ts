@@ -15,8 +15,11 @@ export function reopenWork(moved: string): string {
         order by id for no key update
       ),
       reopened_campaign as (
-        update volley.campaign c set state = 'running', finished_at = null
-        from campaign_at_work w where c.id = w.id and w.state in ('completed', 'completed_with_failures')
+        update volley.campaign c
+        -- A cancelled one takes the message back (campaign-moves.ts).
+        set state = case when w.state = 'cancelled' then w.state else 'running' end, finished_at = null
+        from campaign_at_work w
+        where c.id = w.id and w.state in ('completed', 'completed_with_failures', 'cancelled')
       ),
       chunk_at_work as materialized (
         select id, state from volley.chunk where id in ${queued("chunk_id")}

@@ -165,6 +165,15 @@ export function createReports(pool: Pool, { slot }: { readonly slot: number }) {
       }));
     },
 
+    /** Taken and not asked about after all: they come back at once, with the look-up that they did not have. */
+    async giveBackOverdue(ids: readonly MessageId[]): Promise<void> {
+      await pool.query(
+        `update volley.overdue set ask_at = now(), look_ups = look_ups - 1
+         where message_id = any ($1::uuid[]) and look_ups > 0`,
+        [ids],
+      );
+    },
+
     async countOverdue(campaign: CampaignId): Promise<number> {
       const { rows } = await pool.query<{ overdue: string }>(
         "select count(*) as overdue from volley.overdue where campaign_id = $1",
@@ -289,7 +298,12 @@ const JOIN = `
             where c.state = 'completed' and c.id in (select campaign_id from moved where state = 'undelivered')
           ),
           arrived as (
-            delete from volley.overdue o using moved where o.message_id = moved.id and moved.state <> 'accepted'
+            delete from volley.overdue o where o.message_id in (
+              select id from moved where state <> 'accepted'
+              -- Nobody will ever know more, so nobody is asked.
+              union all select k.message_id from known k join due d on d.id = k.report_id
+              where k.is_current and d.state = 'no-word'
+            )
           ),
           suppressed as (
             insert into volley.suppression (hash, recipient, reason, source)

@@ -23,7 +23,7 @@ export async function rerouteChunk(
     name: "reroute-chunk",
     text: `
       with owned as (
-        select id, campaign_id, accounts, class, sender from volley.chunk
+        select id, campaign_id, accounts, class, sender, zones from volley.chunk
         where id = $1 and lease = $2 and lease_until > now() for update
       ),
       movable as (
@@ -34,8 +34,8 @@ export async function rerouteChunk(
           )
       ),
       fresh as (
-        insert into volley.chunk (campaign_id, account, accounts, class, sender, state, messages, due_at)
-        select campaign_id, $3, accounts, class, sender, 'released', (select count(*) from movable),
+        insert into volley.chunk (campaign_id, account, accounts, class, sender, zones, state, messages, due_at)
+        select campaign_id, $3, accounts, class, sender, zones, 'released', (select count(*) from movable),
           coalesce((select min(coalesce(due_at, now())) from movable), now())
         from owned where exists (select from movable)
         returning id, account, class

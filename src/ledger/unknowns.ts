@@ -6,6 +6,7 @@ import type { StoredMessage } from "../domain/batch.ts";
 import { chunkOf } from "../domain/ids.ts";
 import type { CallId, CampaignId, MessageClass, MessageId, MessageState } from "../domain/message.ts";
 import type { PhoneNumber } from "../domain/phone-number.ts";
+import type { TimeZone } from "../domain/time-zone.ts";
 import { countMoves } from "./count-moves.ts";
 import { reopenWork } from "./reopen-work.ts";
 import { listUnknowns, type Resolution, resolveUnknown } from "./resolve-unknown.ts";
@@ -21,7 +22,11 @@ export type DueUnknown = {
   readonly account: string;
   readonly class: MessageClass;
   readonly to: PhoneNumber;
+  /** Where the person may live. */
+  readonly zones: readonly TimeZone[];
   readonly openedAt: Date;
+  /** By the database's clock. */
+  readonly nowMs: number;
   readonly closedAgoMs: number;
   readonly openedAgoMs: number;
   /** Look-ups that were answered so far. */
@@ -72,8 +77,8 @@ export function createUnknowns(
          update volley.attempt a set settle_at = now() + $2 * interval '1 ms'
          from due, volley.message m, volley.chunk c
          where a.id = due.id and m.id = a.message_id and c.id = a.chunk_id
-         returning a.id as attempt_id, a.message_id, a.campaign_id, a.call_id, a.account, c.class, m.recipient,
-           a.opened_at, extract(epoch from now() - a.closed_at) * 1000 as closed_ago_ms,
+         returning a.id as attempt_id, a.message_id, a.campaign_id, a.call_id, a.account, c.class, c.zones, m.recipient,
+           a.opened_at, extract(epoch from now())::float8 * 1000 as now_ms, extract(epoch from now() - a.closed_at) * 1000 as closed_ago_ms,
            extract(epoch from now() - a.opened_at) * 1000 as opened_ago_ms, a.look_ups, m.attempts`,
         [limit, againInMs],
       );
@@ -85,7 +90,9 @@ export function createUnknowns(
         account: row.account,
         class: row.class,
         to: row.recipient,
+        zones: row.zones,
         openedAt: row.opened_at,
+        nowMs: row.now_ms,
         closedAgoMs: Number(row.closed_ago_ms),
         openedAgoMs: Number(row.opened_ago_ms),
         lookUps: row.look_ups,
@@ -212,7 +219,9 @@ type DueRow = {
   account: string;
   class: MessageClass;
   recipient: PhoneNumber;
+  zones: TimeZone[];
   opened_at: Date;
+  now_ms: number;
   closed_ago_ms: number;
   opened_ago_ms: number;
   look_ups: number;

@@ -19,6 +19,9 @@ const IDLE_IN_TRANSACTION_MS_MAX = 60_000;
 const WAIT_MS_MIN = 100;
 const WAIT_MS_MAX = 2_000;
 
+/** A pool, or the connection of a transaction. */
+export type Queryable = Pick<Pool, "query"> | Pick<PoolClient, "query">;
+
 export type PoolSettings = {
   readonly url: string;
   /** Shown in pg_stat_activity. */

@@ -46,6 +46,7 @@ const facts: ProviderFacts = {
   segmentsMax: 10,
   takesSender: true,
   hasReports: true,
+  hasInbound: true,
   reportProofs: ["basic", "oauth2"],
   unknownSettledBy: "look-up",
   sources: [

@@ -29,6 +29,7 @@ const facts: ProviderFacts = {
   // A send cannot ask for reports, and no page describes one, so nothing may wait for it. Those that somebody has
   // arranged with mobile.digital are read below.
   hasReports: false,
+  hasInbound: false,
   reportProofs: [],
   unknownSettledBy: "class",
   sources: [

@@ -1,7 +1,7 @@
 // [5] What a provider is: facts and pure functions, data in and data out. No I/O happens behind this type;
 // transport.ts alone sends. A new provider is one file of this shape and one line in index.ts.
 
-import type { Account, ProviderName } from "../domain/account.ts";
+import type { Account } from "../domain/account.ts";
 import type { Batch, BatchForm, OutgoingMessage } from "../domain/batch.ts";
 import type { CallId, MessageId } from "../domain/message.ts";
 import type { AccountTrouble, Outcome } from "../domain/outcome.ts";
@@ -12,7 +12,8 @@ import type { Sensitive } from "../domain/sensitive.ts";
 export type { Batch, BatchForm, OutgoingMessage };
 
 export type Provider = {
-  readonly name: ProviderName;
+  /** What volley.yaml calls it; the registry has it under this name. */
+  readonly name: string;
   readonly facts: ProviderFacts;
   /** What an account logs in with: one of these. */
   readonly logins: readonly Login[];
@@ -61,6 +62,8 @@ export type ProviderFacts = {
   readonly takesSender: boolean;
   /** False: a message is at its end when the provider has accepted it. */
   readonly hasReports: boolean;
+  /** It brings the SMS that people send to us. */
+  readonly hasInbound: boolean;
   /** Proofs of a report's sender that the provider can give beside the secret in the path. */
   readonly reportProofs: readonly ReportProof[];
   /** What an `unknown` can be settled by. */

@@ -31,6 +31,7 @@ const facts: ProviderFacts = {
   segmentsMax: 10,
   takesSender: true,
   hasReports: true,
+  hasInbound: true,
   reportProofs: ["hmac", "basic", "oauth2"],
   unknownSettledBy: "look-up",
   sources: [

@@ -45,6 +45,7 @@ const facts: ProviderFacts = {
   segmentsMax: 10,
   takesSender: true,
   hasReports: true,
+  hasInbound: true,
   reportProofs: [],
   unknownSettledBy: "idempotent-resend",
   sources: [

@@ -4,13 +4,13 @@
 // again, what may have left is `unknown`, and a reading has one outcome per message, whatever an adapter or a
 // reply did. Nothing is repeated here: another try is the sending step's decision.
 
-import type { Account, ProviderName } from "../domain/account.ts";
+import type { Account } from "../domain/account.ts";
 import type { AccountTrouble, Outcome } from "../domain/outcome.ts";
 import { Sensitive } from "../domain/sensitive.ts";
 import type { HttpCall, HttpClient, HttpResult } from "../platform/http-client.ts";
 import { readRetryAfterMs } from "../platform/retry-after.ts";
 import { nothingKnown } from "./asked-reports.ts";
-import { providers as registry } from "./index.ts";
+import { type Providers, providerOf, providers as registry } from "./index.ts";
 import type {
   AskedMessage,
   Batch,
@@ -55,7 +55,7 @@ export type Transport = {
 
 export function createTransport(options: {
   readonly http: HttpClient;
-  readonly providers?: Readonly<Record<ProviderName, Provider>>;
+  readonly providers?: Providers;
   readonly deadlineMs?: number;
 }): Transport {
   const { http, providers = registry, deadlineMs: deadlineMsDefault = DEADLINE_MS } = options;
@@ -86,7 +86,7 @@ export function createTransport(options: {
 
   return {
     async send(batch, account, token, { deadlineMs = deadlineMsDefault } = {}) {
-      const provider = providers[account.provider];
+      const provider = providerOf(account, providers);
       const request = attempt(() => reveal(provider.buildRequest(batch, account), provider, account, token));
       if (request === null) return readAll(batch, later("unbuildable-request"));
       const result = await call(request, batch.messages.length, deadlineMs);
@@ -104,7 +104,7 @@ export function createTransport(options: {
     },
 
     async lookUp(question, account, token) {
-      const provider = providers[account.provider];
+      const provider = providerOf(account, providers);
       const { lookUp } = provider;
       if (lookUp === null) return noAnswer("no-look-up");
       const answer = await ask<LookUpAnswer>(
@@ -118,7 +118,7 @@ export function createTransport(options: {
     },
 
     async askReports(messages, account, token) {
-      const provider = providers[account.provider];
+      const provider = providerOf(account, providers);
       const questions = provider.reports?.ask ?? null;
       if (questions === null) return noAnswer("no-questions");
       return ask<ReportAnswer>(

@@ -13,11 +13,12 @@ import type { Logger } from "../platform/log.ts";
 export type SendChunk = { readonly step: "send-chunk"; readonly account: string; readonly chunkId: ChunkId };
 export type RefreshToken = { readonly step: "refresh-token"; readonly account: string };
 export type Reconcile = { readonly step: "reconcile" };
+export type ReleaseDue = { readonly step: "release-due" };
 export type AskOverdue = { readonly step: "ask-overdue" };
 export type ApplyReports = { readonly step: "apply-reports" };
 export type DeliverDue = { readonly step: "deliver-due" };
 export type DeliverWebhooks = { readonly step: "deliver-webhooks"; readonly endpoint: EndpointId };
-export type ScheduledPayload = RefreshToken | Reconcile | AskOverdue | ApplyReports | DeliverDue;
+export type ScheduledPayload = RefreshToken | Reconcile | ReleaseDue | AskOverdue | ApplyReports | DeliverDue;
 export type Payload = SendChunk | DeliverWebhooks | ScheduledPayload;
 
 export const SCHEDULE_QUEUE = "schedule";

@@ -14,9 +14,9 @@ import { VolleyError } from "../domain/errors.ts";
 import { parseFault } from "./faults.ts";
 import { type JsonObject, parseJsonBody } from "./json-body.ts";
 import type { Line } from "./line.ts";
-import { type Incoming, jsonReply, type Reply, type SimulatedProviderName } from "./provider.ts";
+import { type Incoming, jsonReply, type Reply } from "./provider.ts";
 
-export type Lines = ReadonlyMap<SimulatedProviderName, Line>;
+export type Lines = ReadonlyMap<string, Line>;
 
 export const CONTROL_PREFIX = "/_";
 

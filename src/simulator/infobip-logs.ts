@@ -17,6 +17,8 @@ export type InfobipEntry = {
   readonly segments: number;
   readonly text: string | null;
   readonly status: InfobipStatus;
+  /** Left out: the one that goes with the status. */
+  readonly error?: object;
 };
 
 export type InfobipLogs = {
@@ -71,7 +73,10 @@ type Filter = {
   readonly fits: (entry: InfobipEntry) => boolean;
 };
 
-export function createInfobipLogs(): InfobipLogs {
+/** `laterOf`: what became of a message that was taken; null: nothing yet. */
+export function createInfobipLogs(
+  laterOf: (entry: InfobipEntry) => Pick<InfobipEntry, "status" | "error"> | null,
+): InfobipLogs {
   // A Map keeps the order of arrival, which is the order of age.
   const byId = new Map<string, InfobipEntry>();
 
@@ -95,6 +100,7 @@ export function createInfobipLogs(): InfobipLogs {
           : filter.messageIds.flatMap((id) => byId.get(id) ?? []);
       const seen = candidates
         .filter(({ sentAtMs }) => sentAtMs + lagMs <= wallMs && sentAtMs > wallMs - HISTORY_MS)
+        .map((entry) => (entry.status.groupId === PENDING_GROUP ? { ...entry, ...laterOf(entry) } : entry))
         .filter(filter.fits)
         .sort((one, other) => other.sentAtMs - one.sentAtMs);
       return { ok: true, results: seen.slice(0, filter.limit).map(describe) };
@@ -110,7 +116,7 @@ export function infobipDate(ms: number): string {
 
 function describe(entry: InfobipEntry) {
   const { sender, bulkId, text, status } = entry;
-  const error = status.groupId === PENDING_GROUP ? NO_ERROR : refusalError(status);
+  const error = entry.error ?? (status.groupId === PENDING_GROUP ? NO_ERROR : refusalError(status));
   return {
     ...(sender === null ? {} : { sender }),
     destination: entry.destination,

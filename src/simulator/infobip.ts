@@ -21,14 +21,20 @@ import {
   hasMediaType,
   type Incoming,
   jsonReply,
-  type ProviderFaults,
   type Reply,
   type SendAnswer,
   type SendRefused,
   type SendRequest,
   type SimulatedProvider,
+  type SimulatorTools,
 } from "./provider.ts";
-import { type InfobipReported, infobipReports, orderInfobipReports } from "./reports-infobip.ts";
+import {
+  type InfobipReported,
+  infobipReports,
+  orderInfobipReports,
+  readInfobipFate,
+} from "./reports-infobip.ts";
+import { defineSimulated } from "./simulated.ts";
 
 export type InfobipSettings = {
   /** The login that Infobip recommends; it has the client's scopes. */
@@ -80,13 +86,27 @@ const PROBLEMS = {
   500: { errorCode: "E500", description: "Something went wrong.", action: "Contact support." },
 } as const;
 
-export function createInfobip(
+export const infobipSimulated = defineSimulated<InfobipSettings>({
+  credentials: { clientId: "demo-id", clientSecret: "demo-secret" },
+  defaults: {
+    // The life of a real token is not public: 3600 is the document's example. 10 a second and 120 a minute are its
+    // x-throttling-info for the token and the logs; that they are buckets is ASSUMED.
+    scopes: ["message:send", "sms:logs:read", "inbound-message:read", "subscriptions:manage"],
+    tokenRate: { burst: 10, perSecond: 10 },
+    apiKey: "demo-key",
+    logsRate: { burst: 120, perSecond: 2 },
+  },
+  build: createInfobip,
+});
+
+function createInfobip(
   settings: TokenSettings & InfobipSettings,
-  faults: ProviderFaults,
-  clock: Clock,
+  { faults, clock, fateAt }: SimulatorTools,
 ): SimulatedProvider {
   const tokens = createTokenDesk(settings, dialect, clock);
-  const logs = createInfobipLogs();
+  const logs = createInfobipLogs(({ destination, sentAtMs }) =>
+    readInfobipFate(fateAt(destination, sentAtMs)),
+  );
   const nextBulkId = createBulkIds(clock);
   const mayReadLogs = settings.logsRate === null ? () => true : createBucket(settings.logsRate, clock);
 

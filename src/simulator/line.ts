@@ -12,17 +12,16 @@ import type { ServerResponse } from "node:http";
 import { deliver, deliverHtml, deliverSpoilt, drop } from "./deliver.ts";
 import { checkFaults, createFaults, type FaultEffect, type FaultRule } from "./faults.ts";
 import { createJournal, type Journal } from "./journal.ts";
-import type { TokenCall } from "./oauth.ts";
+import type { TokenCall, TokenDesk } from "./oauth.ts";
 import { checkLimit, checkWait, type ProviderSettings } from "./options.ts";
 import {
   type Clock,
   type Incoming,
-  type ProviderFaults,
   type Reply,
-  type RequestsLeft,
   type SendAnswer,
   type SendRequest,
   type SimulatedProvider,
+  type SimulatorTools,
   withRetryAfter,
 } from "./provider.ts";
 import { createRandom } from "./random.ts";
@@ -39,7 +38,7 @@ export type Line = {
   readonly journal: Journal;
   readonly reports: ReportSender;
   /** Below the provider's prefix. */
-  readonly tokenPath: string;
+  readonly tokenPath: string | null;
   readonly tokenCalls: () => readonly TokenCall[];
   readonly handle: (incoming: Incoming, response: ServerResponse) => void;
   readonly setFaults: (rules: readonly FaultRule[]) => void;
@@ -50,6 +49,12 @@ export type Line = {
   /** Forgets what was seen and taken; settings and tokens stay. */
   readonly reset: () => void;
   readonly close: () => void;
+};
+
+export type SharedByLines = {
+  readonly clock: Clock;
+  readonly seed: number;
+  readonly keepDetails: boolean;
 };
 
 const NOTHING_TAKEN = { accepted: false, refused: null, replay: false, textOf: null } as const;
@@ -64,8 +69,8 @@ type Ending = {
 
 export function createLine(
   settings: ProviderSettings,
-  build: (faults: ProviderFaults, requestsLeft: RequestsLeft) => SimulatedProvider,
-  shared: { readonly clock: Clock; readonly seed: number; readonly keepDetails: boolean },
+  build: (tools: SimulatorTools) => SimulatedProvider,
+  shared: SharedByLines,
 ): Line {
   const { clock } = shared;
   // Two generators, so that switching jitter on does not change which calls fail.
@@ -77,17 +82,19 @@ export function createLine(
   let latency: LatencySettings = settings;
   let tokenCalls: TokenCall[] = [];
   const limit = createRateWindow(rate);
-  const provider = build(
-    {
+  const provider = build({
+    clock,
+    faults: {
       isRejected: (recipient) => faults.isRejected(recipient),
       lookUpLagMs: () => faults.lookUpLagMs,
       strikes: (name) => faults.strikes(name),
     },
-    () => {
+    fateAt: (digits, takenAtMs) => reports.fateAt(digits, takenAtMs),
+    requestsLeft: () => {
       const left = limit.requestsLeft(clock.nowMs());
       return left === null ? null : { limit: rate.requestsPerSecond ?? 0, left };
     },
-  );
+  });
   const withWait = provider.withWait ?? withRetryAfter;
   const reports = createReportSender(provider.reports, {
     settings: settings.reports,
@@ -95,18 +102,18 @@ export function createLine(
     clock,
   });
 
-  function handleToken(incoming: Incoming): Ending {
+  function handleToken(incoming: Incoming, tokens: TokenDesk): Ending {
     const atMs = clock.nowMs();
-    const ending = decideToken(incoming);
+    const ending = decideToken(incoming, tokens);
     tokenCalls.push({ atMs, status: statusOf(ending) });
     return ending;
   }
 
-  function decideToken(incoming: Incoming): Ending {
+  function decideToken(incoming: Incoming, tokens: TokenDesk): Ending {
     const fault = faults.nextToken();
     switch (fault) {
       case null:
-        return { effect: null, reply: provider.tokens.answer(incoming) };
+        return { effect: null, reply: tokens.answer(incoming) };
       case "token-down":
         return { effect: null, reply: provider.faultReply(503) };
       case "token-drop":
@@ -170,7 +177,8 @@ export function createLine(
 
   function decide(incoming: Incoming): Ending {
     if (provider.isSend(incoming)) return handleSend(incoming);
-    if (incoming.path === provider.tokenPath) return handleToken(incoming);
+    const { tokens, tokenPath } = provider;
+    if (tokens !== null && incoming.path === tokenPath) return handleToken(incoming, tokens);
     return { effect: null, reply: handleOther(incoming) };
   }
 
@@ -211,7 +219,7 @@ export function createLine(
       checkWait("latencyJitterMs", next.latencyJitterMs);
       latency = next;
     },
-    revokeTokens: provider.tokens.revoke,
+    revokeTokens: () => provider.tokens?.revoke(),
     reset: () => {
       journal.reset();
       provider.reset();

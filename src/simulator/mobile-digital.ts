@@ -9,9 +9,8 @@
 import { randomUUID } from "node:crypto";
 import { measureText } from "../domain/sms-text.ts";
 import { parseJsonBody } from "./json-body.ts";
-import { createTokenDesk, type TokenDialect, type TokenSettings } from "./oauth.ts";
+import { createTokenDesk, type TokenCheck, type TokenDialect, type TokenSettings } from "./oauth.ts";
 import {
-  type Clock,
   type FaultStatus,
   hasMediaType,
   type Incoming,
@@ -23,8 +22,10 @@ import {
   type SendRefused,
   type SendRequest,
   type SimulatedProvider,
+  type SimulatorTools,
 } from "./provider.ts";
 import { mobileDigitalReports, orderMobileDigitalReport } from "./reports-mobile-digital.ts";
+import { defineSimulated } from "./simulated.ts";
 
 /** [web] A direct SMS has up to 306 characters. How it counts Unicode is unknown: UTF-16 units ASSUMED. */
 const TEXT_CHARACTERS_MAX = 306;
@@ -70,11 +71,14 @@ const GATEWAY_MESSAGES: Readonly<Record<FaultStatus, string>> = {
   504: "Endpoint request timed out",
 };
 
-export function createMobileDigital(
-  settings: TokenSettings,
-  faults: ProviderFaults,
-  clock: Clock,
-): SimulatedProvider {
+export const mobileDigitalSimulated = defineSimulated<object>({
+  credentials: { clientId: "demo-id", clientSecret: "demo-secret" },
+  // [docs] These three are named for SMS.
+  defaults: { scopes: ["read", "write", "admin"] },
+  build: createMobileDigital,
+});
+
+function createMobileDigital(settings: TokenSettings, { faults, clock }: SimulatorTools): SimulatedProvider {
   const tokens = createTokenDesk(settings, dialect, clock);
 
   return {
@@ -94,7 +98,7 @@ export function createMobileDigital(
   };
 }
 
-function refuseLogin(check: ReturnType<SimulatedProvider["tokens"]["check"]>): Reply | null {
+function refuseLogin(check: TokenCheck): Reply | null {
   switch (check.kind) {
     case "missing":
     case "unknown":

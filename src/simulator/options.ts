@@ -3,11 +3,11 @@
 
 import { VolleyError } from "../domain/errors.ts";
 import { checkFaults, type FaultRule } from "./faults.ts";
-import type { InfobipSettings } from "./infobip.ts";
 import type { TokenRate } from "./oauth.ts";
-import type { Clock, SimulatedProviderName } from "./provider.ts";
+import type { Clock } from "./provider.ts";
+import type { OwnOptions } from "./registry.ts";
 import { type ReportSettings, reportSettings } from "./report-settings.ts";
-import type { SmscxSettings } from "./smscx.ts";
+import type { GivenOptions } from "./simulated.ts";
 
 export type ProviderOptions = {
   readonly clientId?: string;
@@ -34,17 +34,6 @@ export type ProviderOptions = {
   readonly reports?: Partial<ReportSettings>;
 };
 
-export type SinchOptions = ProviderOptions & {
-  readonly projectId?: string;
-  readonly servicePlanId?: string;
-  readonly apiToken?: string;
-  readonly defaultCallbackUrl?: string | null;
-  readonly hmacSecret?: string | null;
-};
-
-export type InfobipOptions = ProviderOptions & Partial<InfobipSettings>;
-export type SmscxOptions = ProviderOptions & Partial<SmscxSettings>;
-
 export type SimulatorOptions = ProviderOptions & {
   /** 0, the default: a free one. */
   readonly port?: number;
@@ -53,21 +42,12 @@ export type SimulatorOptions = ProviderOptions & {
   /** Keeps texts and the recipients of every call: for tests, not for a million recipients. */
   readonly keepDetails?: boolean;
   readonly clock?: Clock;
-  readonly providers?: {
-    readonly sinch?: SinchOptions;
-    readonly infobip?: InfobipOptions;
-    readonly smscx?: SmscxOptions;
-    readonly "mobile-digital"?: ProviderOptions;
-  };
+  readonly providers?: OwnOptions;
 };
 
-type Complete<Options extends ProviderOptions> = Required<Omit<Options, "reports">> & {
+export type ProviderSettings = Required<Omit<ProviderOptions, "reports">> & {
   readonly reports: ReportSettings;
 };
-export type ProviderSettings = Complete<ProviderOptions>;
-export type SinchProviderSettings = Complete<SinchOptions>;
-export type InfobipProviderSettings = Complete<InfobipOptions>;
-export type SmscxProviderSettings = Complete<SmscxOptions>;
 
 export const systemClock: Clock = { nowMs: () => performance.now(), wallMs: () => Date.now() };
 
@@ -88,69 +68,26 @@ const DEFAULTS: ProviderSettings = {
   reports: reportSettings(),
 };
 
-const SINCH_DEFAULTS: SinchProviderSettings = {
-  ...DEFAULTS,
-  // A bucket of 30 that refills at 10 a second: sinch/sinch-sdk-node, packages/sdk-client, oauth2-token.request.ts.
-  tokenRate: { burst: 30, perSecond: 10 },
-  projectId: "demo-project",
-  servicePlanId: "demo-plan",
-  apiToken: "demo-token",
-  defaultCallbackUrl: null,
-  hmacSecret: null,
-};
-
-const INFOBIP_DEFAULTS: InfobipProviderSettings = {
-  ...DEFAULTS,
-  // The life of a real token is not public: 3600 is the document's example. 10 a second and 120 a minute are its
-  // x-throttling-info for the token and the logs; that they are buckets is ASSUMED.
-  scopes: ["message:send", "sms:logs:read", "inbound-message:read", "subscriptions:manage"],
-  tokenRate: { burst: 10, perSecond: 10 },
-  apiKey: "demo-key",
-  logsRate: { burst: 120, perSecond: 2 },
-};
-
-const SMSCX_DEFAULTS: SmscxProviderSettings = {
-  ...DEFAULTS,
-  tokenLifeSeconds: 86_400,
-  // https://sms.cx/sms-api-documentation: all that an application may have.
-  scopes: (
-    "sms viber whatsapp multichannel conversations reports groups originators templates shortlinks attachments " +
-    "optouts account applications numbers"
-  ).split(" "),
-  apiKey: "demo-key",
-  approvedSenders: null,
-  // ASSUMED: no prices for satellite phones and international networks.
-  noCoveragePrefixes: ["870", "881", "882", "883"],
-};
-
-const MOBILE_DIGITAL_DEFAULTS: ProviderSettings = {
-  ...DEFAULTS,
-  // https://www.apimobiledigital.com/oauth2-api-docs.html names these three for SMS.
-  scopes: ["read", "write", "admin"],
-};
-
-export function sinchSettings(options: SimulatorOptions): SinchProviderSettings {
-  const settings = complete(SINCH_DEFAULTS, options, options.providers?.sinch);
-  checkSettings("sinch", settings);
+/** A provider's own options go before those for all, and those before its defaults; reports field by field. */
+export function completeSettings<Own extends object>(
+  provider: string,
+  defaults: Own & Partial<ProviderSettings>,
+  { forAll, own }: GivenOptions<Own>,
+): ProviderSettings & Own {
+  const reports = reportSettings(forAll.reports, own?.reports);
+  const settings = { ...DEFAULTS, ...defaults, ...forAll, ...own, reports };
+  checkLimit(`${provider} requestsPerSecond`, settings.requestsPerSecond);
+  checkLimit(`${provider} segmentsPerSecond`, settings.segmentsPerSecond);
+  checkWait(`${provider} latencyMs`, settings.latencyMs);
+  checkWait(`${provider} latencyJitterMs`, settings.latencyJitterMs);
+  checkFaults(settings.faults);
   return settings;
 }
 
-export function infobipSettings(options: SimulatorOptions): InfobipProviderSettings {
-  const settings = complete(INFOBIP_DEFAULTS, options, options.providers?.infobip);
-  checkSettings("infobip", settings);
-  return settings;
-}
-
-export function smscxSettings(options: SimulatorOptions): SmscxProviderSettings {
-  const settings = complete(SMSCX_DEFAULTS, options, options.providers?.smscx);
-  checkSettings("smscx", settings);
-  return settings;
-}
-
-export function mobileDigitalSettings(options: SimulatorOptions): ProviderSettings {
-  const settings = complete(MOBILE_DIGITAL_DEFAULTS, options, options.providers?.["mobile-digital"]);
-  checkSettings("mobile-digital", settings);
-  return settings;
+/** Without what is the simulator's alone. */
+export function optionsForAll(options: SimulatorOptions): ProviderOptions {
+  const { port: _port, seed: _seed, keepDetails: _keep, clock: _clock, providers: _own, ...forAll } = options;
+  return forAll;
 }
 
 /** Null or a positive number: what a limit, typed by a person, may be. */
@@ -162,27 +99,4 @@ export function checkLimit(name: string, value: number | null): void {
 export function checkWait(name: string, value: number): void {
   if (Number.isFinite(value) && value >= 0) return;
   throw new VolleyError("usage", `Cannot simulate ${name} ${value}: it takes milliseconds, 0 or more.`);
-}
-
-/** A provider's own options go before those for all; reports field by field. */
-function complete<Settings extends ProviderSettings>(
-  defaults: Settings,
-  options: SimulatorOptions,
-  own: Partial<Omit<Settings, "reports">> & Pick<ProviderOptions, "reports"> = {},
-): Settings {
-  const reports = reportSettings(options.reports, own.reports);
-  return { ...defaults, ...sharedOptions(options), ...own, reports };
-}
-
-function sharedOptions(options: SimulatorOptions): ProviderOptions {
-  const { port: _port, seed: _seed, keepDetails: _keep, clock: _clock, providers: _own, ...shared } = options;
-  return shared;
-}
-
-function checkSettings(provider: SimulatedProviderName, settings: ProviderSettings): void {
-  checkLimit(`${provider} requestsPerSecond`, settings.requestsPerSecond);
-  checkLimit(`${provider} segmentsPerSecond`, settings.segmentsPerSecond);
-  checkWait(`${provider} latencyMs`, settings.latencyMs);
-  checkWait(`${provider} latencyJitterMs`, settings.latencyJitterMs);
-  checkFaults(settings.faults);
 }

@@ -6,10 +6,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { InnerFaultName } from "./faults.ts";
 import type { TokenDesk } from "./oauth.ts";
-import type { ReportOrder, ReportWire } from "./report-order.ts";
-
-const simulatedProviders = ["sinch", "infobip", "smscx", "mobile-digital"] as const;
-export type SimulatedProviderName = (typeof simulatedProviders)[number];
+import type { FateAt, ReportOrder, ReportWire } from "./report-order.ts";
 
 export type Clock = {
   /** Never goes back: rates, token lives, arrival times. */
@@ -70,8 +67,9 @@ export type SendRefused = {
 export type FaultStatus = 401 | 403 | 429 | 500 | 502 | 503 | 504;
 
 export type SimulatedProvider = {
-  readonly tokenPath: string;
-  readonly tokens: TokenDesk;
+  /** Null, and no tokens: accounts log in with a key. */
+  readonly tokenPath: string | null;
+  readonly tokens: TokenDesk | null;
   readonly isSend: (incoming: Incoming) => boolean;
   readonly readSend: (incoming: Incoming) => SendRequest | SendRefused;
   /** Look-ups, and whatever else arrives: wrong paths and verbs. */
@@ -96,6 +94,14 @@ export type ProviderFaults = {
 
 /** How many more requests fit into this second; null where there is no limit. */
 export type RequestsLeft = () => { readonly limit: number; readonly left: number } | null;
+
+/** What a simulated provider may use while it works. */
+export type SimulatorTools = {
+  readonly clock: Clock;
+  readonly faults: ProviderFaults;
+  readonly fateAt: FateAt;
+  readonly requestsLeft: RequestsLeft;
+};
 
 const JSON_HEADERS = ["Content-Type", "application/json"] as const;
 

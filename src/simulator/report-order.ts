@@ -61,6 +61,9 @@ export type ReportWire = {
 export type RetryPolicy = (tries: number, status: number | null) => number | Lost;
 export type Lost = "dropped" | "given-up";
 
+/** What the provider knows of a message by now; pending until its final report is due. */
+export type FateAt = (digits: string, takenAtMs: number) => Fate;
+
 export function fateOf(digits: string, dice: { readonly seed: number; readonly share: number }): Fate {
   const roll = hashShare(dice.seed, digits);
   return roll < dice.share ? { kind: "undelivered", roll: roll / dice.share } : DELIVERED;

@@ -21,7 +21,14 @@ import {
   recordTaken,
   writeJob,
 } from "./report-job.ts";
-import { fateOf, type InboundSms, type ReportOrder, type ReportWire } from "./report-order.ts";
+import {
+  type FateAt,
+  fateOf,
+  type InboundSms,
+  PENDING,
+  type ReportOrder,
+  type ReportWire,
+} from "./report-order.ts";
 import { createPoster, readTarget, type Target } from "./report-poster.ts";
 import { type ReportSettings, reportSettings } from "./report-settings.ts";
 import { createWaiting } from "./waiting.ts";
@@ -34,6 +41,8 @@ export type ReportSender = {
   readonly sendOptOut: (number: string) => Promise<number | null>;
   /** What the final report about this person says, now and always, unless the share changes. */
   readonly fate: (digits: string) => "delivered" | "undelivered";
+  /** What the provider says when it is asked, whether or not its reports arrive. */
+  readonly fateAt: FateAt;
   readonly counts: () => ReportCounts;
   readonly untilReported: (messages: number) => Promise<void>;
   /** Settles when no final report is outstanding. */
@@ -217,6 +226,10 @@ export function createReportSender(
       fateOf(digits, { seed, share: settings.undeliveredShare }).kind === "delivered"
         ? "delivered"
         : "undelivered",
+    fateAt: (digits, takenAtMs) =>
+      clock.wallMs() < takenAtMs + settings.delayMs
+        ? PENDING
+        : fateOf(digits, { seed, share: settings.undeliveredShare }),
     counts: () => book.counts(),
     untilReported: (messages) => waiting.until(() => book.reported() >= messages),
     untilSettled: () => waiting.until(() => book.pending() === 0),

@@ -107,6 +107,11 @@ function writeReport(
   );
 }
 
+/** What the logs say of a message that was taken; null: nothing that they did not say at once. */
+export function readInfobipFate(fate: Fate): Pick<InfobipEntry, "status" | "error"> | null {
+  return fate.kind === "pending" ? null : JSON.parse(`{${wordFate(fate)}}`);
+}
+
 function wordFate(fate: Fate): string {
   switch (fate.kind) {
     case "pending":

@@ -14,6 +14,7 @@ import type { Clock } from "./provider.ts";
 import {
   DELIVERED,
   type Fate,
+  type FateAt,
   type InboundSms,
   PENDING,
   pickFailure,
@@ -21,6 +22,7 @@ import {
   type ReportWire,
   type RetryPolicy,
 } from "./report-order.ts";
+import type { SinchBatch } from "./sinch-batches.ts";
 import type { SinchBatchRequest } from "./sinch-request.ts";
 
 type Verdict = { readonly code: number; readonly status: string };
@@ -124,6 +126,18 @@ export function orderSinchReports(
       return writeBatch(`"batch_id":"${id}"${named}`, { recipients, verdicts, isFull: wanted === "full" });
     },
   };
+}
+
+/** [api] The answer to a question about a batch, whatever reports it asked for itself. */
+export function describeSinchBatch(batch: SinchBatch, isFull: boolean, fateAt: FateAt): string {
+  const { id, reference, json, doomed, createdAtMs } = batch;
+  const recipients: readonly string[] = JSON.parse(json).to;
+  const verdicts = recipients.map((digits) => {
+    const fate = fateAt(digits, createdAtMs);
+    return doomed.has(digits) && fate !== PENDING ? PARAMETER_MISSING : judge(fate);
+  });
+  const named = reference === null ? "" : `,"client_reference":${JSON.stringify(reference)}`;
+  return writeBatch(`"batch_id":"${id}"${named}`, { recipients, verdicts, isFull });
 }
 
 /** [java] Those with the same code stand together; their numbers only in a `full` report. */

@@ -21,6 +21,10 @@ const WORDING: Readonly<Record<Fate["kind"], string>> = {
   undelivered: '"statusCode":4,"status":"FAILED","errorCode":101',
 };
 
+export function wordSmscxFate(fate: Fate): string {
+  return WORDING[fate.kind];
+}
+
 export const smscxReports: ReportWire = {
   perPostMax: PER_POST_MAX,
   wrap: (items) => `{"event":"dlr_update","data":[${items.join(",")}]}`,

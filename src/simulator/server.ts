@@ -10,30 +10,19 @@ import { VolleyError } from "../domain/errors.ts";
 import { answerControl, CONTROL_PREFIX, type Lines } from "./control.ts";
 import { deliver } from "./deliver.ts";
 import { digitsOf, type FaultRule } from "./faults.ts";
-import { createInfobip } from "./infobip.ts";
 import type { CallRecord, Duplicate } from "./journal.ts";
-import { createLine, type LatencySettings, type Line, type RateSettings } from "./line.ts";
-import { createMobileDigital } from "./mobile-digital.ts";
+import type { LatencySettings, Line, RateSettings } from "./line.ts";
 import type { TokenCall } from "./oauth.ts";
-import {
-  infobipSettings,
-  mobileDigitalSettings,
-  type SimulatorOptions,
-  sinchSettings,
-  smscxSettings,
-  systemClock,
-} from "./options.ts";
-import { type Incoming, jsonReply, type SimulatedProviderName } from "./provider.ts";
+import { optionsForAll, type ProviderOptions, type SimulatorOptions, systemClock } from "./options.ts";
+import { type Incoming, jsonReply } from "./provider.ts";
 import type { Peak } from "./rate-window.ts";
+import { type SimulatedProviderName, simulatedProviders } from "./registry.ts";
 import type { ReportCounts } from "./report-counts.ts";
 import type { InboundSms } from "./report-order.ts";
 import type { ReportSettings } from "./report-settings.ts";
-import { createSinch } from "./sinch.ts";
-import { createSmscx } from "./smscx.ts";
+import type { Simulated } from "./simulated.ts";
 
-type Name = SimulatedProviderName;
-
-export type Simulator = {
+export type Simulator<Name extends string = SimulatedProviderName> = {
   /** `${url}/sinch`, `${url}/infobip` and so on are what an account's `baseUrl` takes. */
   readonly url: string;
   readonly baseUrl: (provider: Name) => string;
@@ -81,8 +70,16 @@ const BODY_BYTES_MAX = 4 * 1024 * 1024;
 const KEEP_ALIVE_MS = 65_000;
 const NO_BYTES = Buffer.alloc(0);
 
-export async function createSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
-  const lines = createLines(options);
+export function createSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
+  return createSimulatorOf(simulatedProviders, options);
+}
+
+/** Of other providers than the registry's, for whoever builds one. */
+export async function createSimulatorOf<Name extends string>(
+  kinds: Readonly<Record<Name, Simulated>>,
+  options: SimulatorOptions = {},
+): Promise<Simulator<Name>> {
+  const lines = createLines(kinds, options);
   const byPrefix = new Map<string, Line>([...lines].map(([name, line]) => [`/${name}`, line]));
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
     collectBody(request, response, (body) => route(request, body, response, byPrefix, lines));
@@ -106,25 +103,23 @@ export async function createSimulator(options: SimulatorOptions = {}): Promise<S
   return describeSimulator(url, lines, close);
 }
 
-function createLines(options: SimulatorOptions): Lines {
-  const clock = options.clock ?? systemClock;
-  const shared = { clock, seed: options.seed ?? 1, keepDetails: options.keepDetails ?? false };
-  const sinch = sinchSettings(options);
-  const infobip = infobipSettings(options);
-  const smscx = smscxSettings(options);
-  const mobileDigital = mobileDigitalSettings(options);
-  return new Map<Name, Line>([
-    ["sinch", createLine(sinch, (faults) => createSinch(sinch, faults, clock), shared)],
-    ["infobip", createLine(infobip, (faults) => createInfobip(infobip, faults, clock), shared)],
-    ["smscx", createLine(smscx, (faults, left) => createSmscx(smscx, faults, clock, left), shared)],
-    [
-      "mobile-digital",
-      createLine(mobileDigital, (faults) => createMobileDigital(mobileDigital, faults, clock), shared),
-    ],
-  ]);
+function createLines(kinds: Readonly<Record<string, Simulated>>, options: SimulatorOptions): Lines {
+  const { clock = systemClock, seed = 1, keepDetails = false } = options;
+  const forAll = optionsForAll(options);
+  const own: Readonly<Record<string, ProviderOptions | undefined>> = options.providers ?? {};
+  return new Map(
+    Object.entries(kinds).map(([name, kind]) => [
+      name,
+      kind.open(name, { forAll, own: own[name] }, { clock, seed, keepDetails }),
+    ]),
+  );
 }
 
-function describeSimulator(url: string, lines: Lines, close: () => Promise<void>): Simulator {
+function describeSimulator<Name extends string>(
+  url: string,
+  lines: Lines,
+  close: () => Promise<void>,
+): Simulator<Name> {
   const at = (provider: Name): Line => {
     const line = lines.get(provider);
     if (line === undefined) throw new VolleyError("usage", `There is no simulated provider ${provider}.`);
@@ -135,7 +130,7 @@ function describeSimulator(url: string, lines: Lines, close: () => Promise<void>
   return {
     url,
     baseUrl: (provider) => `${url}/${provider}`,
-    tokenUrl: (provider) => `${url}/${provider}${at(provider).tokenPath}`,
+    tokenUrl: (provider) => `${url}/${provider}${at(provider).tokenPath ?? ""}`,
     accepted: (provider) => at(provider).journal.accepted(),
     acceptedPerRecipient: (provider) => at(provider).journal.acceptedPerRecipient(),
     refusedPerRecipient: (provider) => at(provider).journal.refusedPerRecipient(),

@@ -14,6 +14,8 @@ export type SinchBatch = {
   readonly from: string | null;
   /** The whole answer as it went out. */
   readonly json: string;
+  /** Those who can never get their text, because it lacks a value. */
+  readonly doomed: ReadonlySet<string>;
 };
 
 export type BatchListing =

@@ -6,26 +6,26 @@
 //   https://developers.sinch.com/docs/errors/registry                                   problem types    [errors]
 //   sinch/sinch-sdk-node, packages/sms and packages/sdk-client                          what clients see [node]
 //
-// Left out: questions about delivery reports, dry runs, changes and cancellation of a batch, Basic login (for trials only [auth]).
+// Left out: questions about the reports of one recipient or of all batches, and filters of them, dry runs, changes and cancellation of a batch, Basic login (for trials only [auth]).
 
 import { randomBytes } from "node:crypto";
 import { measureText } from "../domain/sms-text.ts";
 import { createTokenDesk, type TokenCheck, type TokenDialect, type TokenSettings } from "./oauth.ts";
 import {
-  type Clock,
   type FaultStatus,
   hasMediaType,
   type Incoming,
   jsonReply,
-  type ProviderFaults,
   type Reply,
   rawJsonReply,
   type SendRefused,
   type SendRequest,
   type SimulatedProvider,
+  type SimulatorTools,
 } from "./provider.ts";
-import { createSinchReports, orderSinchReports } from "./reports-sinch.ts";
-import { createSinchBatches } from "./sinch-batches.ts";
+import { createSinchReports, describeSinchBatch, orderSinchReports } from "./reports-sinch.ts";
+import { defineSimulated } from "./simulated.ts";
+import { createSinchBatches, type SinchBatch } from "./sinch-batches.ts";
 import { LIFE_MAX_MS, readSinchBatch, type SinchBatchRequest } from "./sinch-request.ts";
 import { createTextOf } from "./sinch-text.ts";
 
@@ -76,14 +76,27 @@ const dialect: TokenDialect = {
   grant: (body) => jsonReply(200, body),
 };
 
-const BATCHES_PATH = /^\/xms\/v1\/([^/]+)\/batches(?:\/([^/]+))?$/;
+const BATCHES_PATH = /^\/xms\/v1\/([^/]+)\/batches(?:\/([^/]+)(\/delivery_report)?)?$/;
 
-type Path = { readonly accountId: string; readonly batchId: string | null };
+type Path = { readonly accountId: string; readonly batchId: string | null; readonly isReport: boolean };
 
-export function createSinch(
+export const sinchSimulated = defineSimulated<SinchSettings>({
+  credentials: { projectId: "demo-project", keyId: "demo-id", keySecret: "demo-secret" },
+  defaults: {
+    // A bucket of 30 that refills at 10 a second [node, oauth2-token.request.ts].
+    tokenRate: { burst: 30, perSecond: 10 },
+    projectId: "demo-project",
+    servicePlanId: "demo-plan",
+    apiToken: "demo-token",
+    defaultCallbackUrl: null,
+    hmacSecret: null,
+  },
+  build: createSinch,
+});
+
+function createSinch(
   settings: TokenSettings & SinchSettings,
-  faults: ProviderFaults,
-  clock: Clock,
+  { faults, clock, fateAt }: SimulatorTools,
 ): SimulatedProvider {
   const tokens = createTokenDesk(settings, dialect, clock);
   const batches = createSinchBatches();
@@ -121,11 +134,12 @@ export function createSinch(
   function takeable(request: SinchBatchRequest): SendRequest {
     const { recipients, reference, body, parameters } = request;
     const textOf = createTextOf(body, parameters);
+    const { segments, doomed } = measureAll(request, textOf);
     return {
       kind: "send",
       reference,
       recipients,
-      segments: countSegments(request, textOf),
+      segments,
       textOf: (index) => textOf(recipients[index] ?? ""),
       accept: (incomplete) => {
         const createdAtMs = clock.wallMs();
@@ -133,7 +147,7 @@ export function createSinch(
         const json = JSON.stringify(answer);
         const { from } = request.fields;
         const sender = typeof from === "string" ? from : null;
-        batches.add({ id: answer.id, createdAtMs, reference, from: sender, json });
+        batches.add({ id: answer.id, createdAtMs, reference, from: sender, json, doomed });
         const { defaultCallbackUrl } = settings;
         const order = orderSinchReports(request, { id: answer.id, defaultCallbackUrl, textOf });
         const reports = order === null ? [] : [order];
@@ -149,12 +163,22 @@ export function createSinch(
     if (refusal !== null) return refusal;
     if (path.batchId !== null) {
       const batch = batches.find(path.batchId);
-      return batch === null ? notFound() : rawJsonReply(200, batch.json);
+      if (batch === null) return notFound();
+      return path.isReport ? answerReport(incoming, batch) : rawJsonReply(200, batch.json);
     }
     const now = { wallMs: clock.wallMs(), lagMs: faults.lookUpLagMs() };
     const listing = batches.list(incoming.query, now);
     if (listing.ok) return rawJsonReply(200, listing.json);
     return jsonReply(400, { code: listing.code, text: listing.text });
+  }
+
+  /** [api] `summary` unless `full` is asked for. */
+  function answerReport({ query }: Incoming, batch: SinchBatch): Reply {
+    const type = new URLSearchParams(query).get("type") ?? "summary";
+    if (type === "full" || type === "summary") {
+      return rawJsonReply(200, describeSinchBatch(batch, type === "full", fateAt));
+    }
+    return jsonReply(400, { code: "syntax_constraint_violation", text: "type is summary or full." });
   }
 
   return {
@@ -199,20 +223,30 @@ function describeBatch(id: string, request: SinchBatchRequest, createdAtMs: numb
   };
 }
 
-function countSegments(request: SinchBatchRequest, textOf: (digits: string) => string | null): number {
+const NOBODY: ReadonlySet<string> = new Set();
+
+function measureAll(
+  request: SinchBatchRequest,
+  textOf: (digits: string) => string | null,
+): { readonly segments: number; readonly doomed: ReadonlySet<string> } {
   const { recipients, body, fields } = request;
-  if (fields.parameters === undefined) return measureText(body).segments * recipients.length;
+  if (fields.parameters === undefined) {
+    return { segments: measureText(body).segments * recipients.length, doomed: NOBODY };
+  }
+  const doomed = new Set<string>();
   let segments = 0;
   for (const recipient of recipients) {
     const text = textOf(recipient);
-    if (text !== null) segments += measureText(text).segments;
+    if (text === null) doomed.add(recipient);
+    else segments += measureText(text).segments;
   }
-  return segments;
+  return { segments, doomed };
 }
 
 function readPath(path: string): Path | null {
   const match = BATCHES_PATH.exec(path);
-  return match === null ? null : { accountId: match[1] ?? "", batchId: match[2] ?? null };
+  if (match === null) return null;
+  return { accountId: match[1] ?? "", batchId: match[2] ?? null, isReport: match[3] !== undefined };
 }
 
 function unauthorized(why: Exclude<TokenCheck["kind"], "good">): Reply {

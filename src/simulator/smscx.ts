@@ -3,31 +3,31 @@
 //   https://sms.cx/sms-api-documentation                         applications, tokens, scopes         [docs]
 //   smscx/smscx-api-php-library, README.md, docs/Api, docs/Model  sending, errors, rate headers       [php]
 //
-// Left out: estimates, campaigns to stored groups, deletion of what is scheduled, /reports (none of them finds
-// by an id of ours), quiet hours, what transliteration does to a text.
+// Left out: estimates, campaigns to stored groups, deletion of what is scheduled, /reports but for single messages
+// (none of them finds by an id of ours), quiet hours, what transliteration does to a text.
 
 import { randomUUID } from "node:crypto";
 import { measureText } from "../domain/sms-text.ts";
 import { createTokenDesk, type TokenDialect, type TokenSettings } from "./oauth.ts";
 import {
-  type Clock,
   type FaultStatus,
   hasMediaType,
   type Incoming,
-  type ProviderFaults,
   type Reply,
-  type RequestsLeft,
   rawJsonReply,
   type SendAnswer,
   type SendRefused,
   type SendRequest,
   type SimulatedProvider,
+  type SimulatorTools,
 } from "./provider.ts";
 import { orderSmscxReports, smscxReports } from "./reports-smscx.ts";
+import { defineSimulated } from "./simulated.ts";
 import { describeCampaign, isTaken, type SmscxOutgoing, type SmscxStatus } from "./smscx-answers.ts";
-import { type SmscxError, type SmscxErrorType, smscxErrorReply } from "./smscx-errors.ts";
+import { invalidParam, type SmscxError, type SmscxErrorType, smscxErrorReply } from "./smscx-errors.ts";
 import { createSmscxReplays } from "./smscx-replays.ts";
 import { readSmscxMessage, type SmscxRequest } from "./smscx-request.ts";
+import { createSmscxSentMessages, describeSmscxSent } from "./smscx-sent.ts";
 import { fillPlaceholders } from "./smscx-text.ts";
 
 export type SmscxSettings = {
@@ -41,6 +41,9 @@ export type SmscxSettings = {
 
 const SEND_PATH = "/sms";
 const SEND_SCOPE = "sms";
+const SINGLE_REPORT_PATH = "/reports/single/";
+const REPORTS_SCOPE = "reports";
+const UUID_FORM = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** [php] The sender of the system. */
 const DEFAULT_SENDER = "InfoText";
 const RESET_HEADER = "X-Rate-Limit-Reset";
@@ -73,29 +76,45 @@ const dialect: TokenDialect = {
   grant: (body) => rawJsonReply(200, JSON.stringify(body)),
 };
 
-export function createSmscx(
+export const smscxSimulated = defineSimulated<SmscxSettings>({
+  credentials: { applicationId: "demo-id", applicationSecret: "demo-secret" },
+  defaults: {
+    tokenLifeSeconds: 86_400,
+    // [docs] All that an application may have.
+    scopes: (
+      "sms viber whatsapp multichannel conversations reports groups originators templates shortlinks attachments " +
+      "optouts account applications numbers"
+    ).split(" "),
+    apiKey: "demo-key",
+    approvedSenders: null,
+    // ASSUMED: no prices for satellite phones and international networks.
+    noCoveragePrefixes: ["870", "881", "882", "883"],
+  },
+  build: createSmscx,
+});
+
+function createSmscx(
   settings: TokenSettings & SmscxSettings,
-  faults: ProviderFaults,
-  clock: Clock,
-  requestsLeft: RequestsLeft,
+  { faults, clock, fateAt, requestsLeft }: SimulatorTools,
 ): SimulatedProvider {
   const tokens = createTokenDesk(settings, dialect, clock);
   const replays = createSmscxReplays();
+  const sent = createSmscxSentMessages();
 
-  function findLoginFault(incoming: Incoming): SmscxError | null {
+  function findLoginFault(incoming: Incoming, scope: string): SmscxError | null {
     const key = incoming.headers["x-api-key"];
     if (key !== undefined) {
       return key === settings.apiKey ? null : errorOf("invalid_api_key", 1001, "The API key is not valid.");
     }
     const check = tokens.check(incoming.headers.authorization);
     if (check.kind !== "good") return errorOf("invalid_token", 1002, "The access token is not valid.");
-    return check.scopes.includes(SEND_SCOPE)
+    return check.scopes.includes(scope)
       ? null
-      : errorOf("insufficient_scope", 1003, "Sending needs the scope sms.");
+      : errorOf("insufficient_scope", 1003, `This needs the scope ${scope}.`);
   }
 
   function readSend(incoming: Incoming): SendRequest | SendRefused {
-    const loginFault = findLoginFault(incoming);
+    const loginFault = findLoginFault(incoming, SEND_SCOPE);
     if (loginFault !== null) return refuse(loginFault);
     // ASSUMED: there is no 415 among the documented statuses.
     if (!hasMediaType(incoming, "application/json")) {
@@ -149,7 +168,12 @@ export function createSmscx(
     const { approvedSenders } = settings;
     const isApproved = approvedSenders === null || approvedSenders.includes(request.from);
     const from = isApproved ? request.from : DEFAULT_SENDER;
-    const { info, data } = describeCampaign(request, outgoing, { from, wallMs: clock.wallMs() });
+    const wallMs = clock.wallMs();
+    const { info, data } = describeCampaign(request, outgoing, { from, wallMs });
+    for (const [index, { msgId, to, countryIso, cost, status }] of data.entries()) {
+      const text = outgoing[index]?.text ?? "";
+      if (isTaken(status)) sent.add({ msgId, to, countryIso, cost, from, text, sentAtMs: wallMs });
+    }
     const body = JSON.stringify({ info, data });
     if (idempotencyId !== null) replays.add(idempotencyId, body, clock.wallMs());
     const reports = [
@@ -161,6 +185,18 @@ export function createSmscx(
     if (!incomplete) return { ...answer(request, body), reports };
     const some = JSON.stringify({ info, data: data.filter((_row, index) => index % 2 === 1) });
     return { ...answer(request, some), reports };
+  }
+
+  /** [php, getSingleReport] */
+  function answerReport(incoming: Incoming): Reply {
+    const loginFault = findLoginFault(incoming, REPORTS_SCOPE);
+    if (loginFault !== null) return replyTo(loginFault);
+    const msgId = incoming.path.slice(SINGLE_REPORT_PATH.length);
+    if (!UUID_FORM.test(msgId)) return replyTo(invalidParam(1165, "msg ID provided is not valid"));
+    const message = sent.find(msgId);
+    if (message === null) return replyTo(errorOf("not_found", 1160, "msg ID provided was not found"));
+    const fate = fateAt(message.to.slice(1), message.sentAtMs);
+    return rawJsonReply(200, describeSmscxSent(message, fate, clock.wallMs()), commonHeaders());
   }
 
   function judge(digits: string, { scheduledAtMs }: SmscxRequest): SmscxStatus {
@@ -224,22 +260,31 @@ export function createSmscx(
     tokens,
     isSend: ({ method, path }) => method === "POST" && path === SEND_PATH,
     readSend,
-    isLookUp: () => false,
-    answerOther: ({ path }) =>
-      path === SEND_PATH
+    isLookUp: isReportQuestion,
+    answerOther: (incoming) => {
+      if (isReportQuestion(incoming)) return answerReport(incoming);
+      return incoming.path === SEND_PATH
         ? replyTo(errorOf("invalid_method", 1007, "The method is not allowed here."), ["Allow", "POST"])
-        : replyTo(errorOf("not_found", 1008, "The resource was not found.")),
+        : replyTo(errorOf("not_found", 1008, "The resource was not found."));
+    },
     faultReply,
     reports: smscxReports,
     withWait: (reply, value) => ({
       ...reply,
       headers: withHeader(reply.headers, RESET_HEADER, /^\d/.test(value) ? resetIn(Number(value)) : value),
     }),
-    reset: replays.clear,
+    reset: () => {
+      replays.clear();
+      sent.clear();
+    },
   };
 }
 
 type Known = { readonly reference: string | null; readonly recipients: readonly string[] };
+
+function isReportQuestion({ method, path }: Incoming): boolean {
+  return method === "GET" && path.startsWith(SINGLE_REPORT_PATH);
+}
 
 const NOBODY: Known = { reference: null, recipients: [] };
 

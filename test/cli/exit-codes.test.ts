@@ -304,13 +304,29 @@ describe.concurrent("1, failed:", () => {
   });
 });
 
+const COMMANDS = [
+  "demo",
+  "start",
+  "migrate",
+  "doctor",
+  "simulate",
+  "send",
+  "campaign",
+  "message",
+  "unknown",
+  "opt-out",
+  "webhook",
+  "token",
+];
+
 describe.concurrent("0, done: --help names every option of", () => {
   it.each<[command: string, names: readonly string[]]>([
-    ["", ["demo", "start", "migrate", "simulate", "send", "campaign", "message", "token"]],
+    ["", COMMANDS],
     ["demo", ["--recipients", "--keep"]],
     ["start", ["--role"]],
     ["migrate", []],
-    ["simulate", ["--port", "--rate", "--latency", "--fault"]],
+    ["doctor", ["--json", "Exit code 1"]],
+    ["simulate", ["--port", "--rate", "--latency", "--fault", "--report-delay", "--undelivered"]],
     ["send", ["--to", "--text", "--from", "--class", "--account", "--wait", "--json"]],
     ["campaign", ["create", "list", "show", "watch"]],
     [
@@ -334,6 +350,9 @@ describe.concurrent("0, done: --help names every option of", () => {
     ["message", ["list", "show"]],
     ["message show", ["<id>", "--json"]],
     ["message list", ["--campaign", "--state", "--to", "--since", "--limit", "--json"]],
+    ["unknown", ["list", "resolve"]],
+    ["unknown list", ["--campaign", "--limit", "--json"]],
+    ["unknown resolve", ["<id>", "--as"]],
     ["token", ["show", "refresh"]],
     ["token show", ["--json"]],
     ["token refresh", ["<account>"]],

@@ -6,7 +6,7 @@ import { expect, it, onTestFinished, vi } from "vitest";
 import { openHttpServer } from "../../src/http/server.ts";
 import { createLedger } from "../../src/ledger/ledger.ts";
 import { createPool } from "../../src/platform/postgres.ts";
-import { providers } from "../../src/providers/index.ts";
+import { providerOf } from "../../src/providers/index.ts";
 import { createReportSenders } from "../../src/providers/report-senders.ts";
 import { accounts, SECRET } from "../http/report-door.ts";
 import { startPostgres } from "../support/postgres-server.ts";
@@ -22,7 +22,7 @@ async function setup() {
   onTestFinished(() => pool.end());
   const ledger = createLedger({ pool });
   await ledger.migrate();
-  const entries = accounts().map((account) => ({ account, provider: providers[account.provider] }));
+  const entries = accounts().map((account) => ({ account, provider: providerOf(account) }));
   const senders = createReportSenders(new Map(entries.map((one) => [one.account.name, one])));
   const server = await openHttpServer({
     host: "127.0.0.1",

@@ -6,7 +6,7 @@ import type { Account, ReportAccess } from "../../src/domain/account.ts";
 import { sensitive } from "../../src/domain/sensitive.ts";
 import type { ReportDoor, ReportDoorBounds } from "../../src/http/reports.ts";
 import { openHttpServer } from "../../src/http/server.ts";
-import { providers } from "../../src/providers/index.ts";
+import { providerOf } from "../../src/providers/index.ts";
 import { createReportSenders } from "../../src/providers/report-senders.ts";
 import { accountOf, reportAccess } from "../providers/support.ts";
 import { openLedgerBench } from "../support/ledger.ts";
@@ -40,7 +40,7 @@ export async function openDoor({
   const bench = await openLedgerBench();
   onTestFinished(bench.close);
   const logged: string[] = [];
-  const entries = accounts(access).map((account) => ({ account, provider: providers[account.provider] }));
+  const entries = accounts(access).map((account) => ({ account, provider: providerOf(account) }));
   const reportDoor: ReportDoor = {
     senders: createReportSenders(new Map(entries.map((one) => [one.account.name, one])), { now }),
     store: store?.(bench.ledger.inbox.store) ?? bench.ledger.inbox.store,

@@ -6,21 +6,20 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { VolleyError } from "../../src/domain/errors.ts";
-import {
-  acceptCampaign,
-  type CampaignDraft,
-  type IntakeParts,
-  ROW_ERRORS_KEPT,
-} from "../../src/intake/accept-campaign.ts";
+import { acceptCampaign } from "../../src/intake/accept-campaign.ts";
+import { ROW_ERRORS_KEPT } from "../../src/intake/add-recipients.ts";
+import type { CampaignDraft } from "../../src/intake/campaign-draft.ts";
 import type { IntakeRules } from "../../src/intake/choose-accounts.ts";
 import { readCsv } from "../../src/intake/csv.ts";
 import { findPhoneColumn } from "../../src/intake/phone-column.ts";
+import type { Ledger } from "../../src/ledger/ledger.ts";
 import { DEMO_COUNTRY, DEMO_TEMPLATE } from "../../src/simulator/demo-recipients.ts";
 import { accountOf } from "../providers/support.ts";
 import { audit, type LedgerBench, openLedgerBench, optOut } from "../support/ledger.ts";
 
 const example = join(import.meta.dirname, "../../examples/recipients.csv");
 const rules: IntakeRules = {
+  quietHours: null,
   routes: [
     { class: null, prefixes: ["+61"], accounts: [{ name: "mobile", weight: null }] },
     { class: null, prefixes: ["+4", "+1", "+3"], accounts: [{ name: "main", weight: null }] },
@@ -52,6 +51,8 @@ const draft: CampaignDraft = {
   template: "Hi {{name}}",
   from: null,
   account: null,
+  sendAt: null,
+  timeZone: null,
 };
 
 let bench: LedgerBench;
@@ -74,12 +75,12 @@ async function accept(
     ledger = bench.ledger,
     country,
     ...changes
-  }: Partial<CampaignDraft> & { ledger?: IntakeParts["ledger"]; country?: "SE" | "AU" } = {},
+  }: Partial<CampaignDraft> & { ledger?: Pick<Ledger, "campaigns" | "chunks">; country?: "SE" | "AU" } = {},
 ) {
   const { headers, batches } = await readCsv(typeof source === "string" ? Readable.from([source]) : source);
   const phoneColumn = findPhoneColumn(headers);
   if (!phoneColumn.ok) throw new Error(phoneColumn.reason);
-  const recipients = { headers, phoneColumn: phoneColumn.column, batches, country };
+  const recipients = { headers, columns: { phone: phoneColumn.column }, batches, country };
   return acceptCampaign({ ledger }, { ...draft, ...changes }, recipients, { rules });
 }
 
@@ -168,7 +169,7 @@ describe("rows that are left out", () => {
     const orders = Array.from({ length: 10 }, (_, index) => (index % 2 === 0 ? people : people.toReversed()));
     // Each pair of chunks reaches the database at one moment.
     let waiting: (() => void) | null = null;
-    const add: IntakeParts["ledger"]["chunks"]["add"] = async (chunk) => {
+    const add: Pick<Ledger, "campaigns" | "chunks">["chunks"]["add"] = async (chunk) => {
       const { promise, resolve } = Promise.withResolvers<void>();
       waiting?.();
       if (waiting === null) waiting = resolve;
@@ -296,7 +297,7 @@ describe("an intake that fails leaves nothing behind", () => {
     async (failing) => {
       let chunks = 0;
       const failed = Promise.withResolvers<void>();
-      const add: IntakeParts["ledger"]["chunks"]["add"] = async (chunk) => {
+      const add: Pick<Ledger, "campaigns" | "chunks">["chunks"]["add"] = async (chunk) => {
         chunks += 1;
         if (chunks !== failing) return bench.ledger.chunks.add(chunk);
         setImmediate(failed.resolve);
@@ -323,7 +324,7 @@ it("memory holds an open chunk for each account and two on their way, whatever t
   let read = 0;
   let stored = 0;
   let heldMax = 0;
-  const add: IntakeParts["ledger"]["chunks"]["add"] = async (chunk) => {
+  const add: Pick<Ledger, "campaigns" | "chunks">["chunks"]["add"] = async (chunk) => {
     heldMax = Math.max(heldMax, read - stored);
     const added = await bench.ledger.chunks.add(chunk);
     stored += chunk.messages.length;

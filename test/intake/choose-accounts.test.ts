@@ -1,16 +1,16 @@
 // Which accounts may send a message whose sender not every provider takes.
 
 import { describe, expect, it } from "vitest";
-import type { ProviderName } from "../../src/domain/account.ts";
 import { createMessageId } from "../../src/domain/ids.ts";
 import { parsePhoneNumber } from "../../src/domain/phone-number.ts";
 import { chooseAccounts, findSenderFaults, type IntakeRules } from "../../src/intake/choose-accounts.ts";
-import { providers } from "../../src/providers/index.ts";
+import { type ProviderName, providers } from "../../src/providers/index.ts";
 import { accountOf } from "../providers/support.ts";
 
 function rulesOf(accounts: Readonly<Partial<Record<ProviderName, string | null>>>): IntakeRules {
   const names = Object.keys(accounts) as ProviderName[];
   return {
+    quietHours: null,
     routes: [{ class: null, prefixes: [], accounts: names.map((name) => ({ name, weight: null })) }],
     accounts: new Map(
       names.map((name) => {

@@ -8,7 +8,7 @@ import type { Batch, HttpResponse, Provider } from "../../src/providers/provider
 /** The vendor's documented bodies for batches of ours. What a provider cannot do is null. */
 export type ConformanceCase = {
   readonly provider: Provider;
-  /** Logs in by OAuth2, has `reports: null` and an https baseUrl if it has one: accountOf(name) is right. */
+  /** Logs in by OAuth2 if the provider has that, has `reports: null` and an https baseUrl if any: accountOf(name). */
   readonly account: Account;
   /** The vendor's documented answer to a batch that it takes, each message under an id of its own or the batch's. */
   readonly acceptedReply: (batch: Batch) => HttpResponse;
@@ -24,7 +24,9 @@ export type ConformanceCase = {
   readonly foundReply: ((found: Batch) => HttpResponse) | null;
   /** A documented body that reports the one message of the batch delivered; null: provider.reports is null. */
   readonly deliveredReport: ((batch: Batch) => unknown) | null;
-  /** A documented body that brings one SMS from numberAt(0) with the text "STOP"; null: readInbound never reads. */
+  /** The documented answer to a question about these messages that says each delivered; null: there is no `ask`. */
+  readonly askedReply: ((batch: Batch) => HttpResponse) | null;
+  /** A documented body that brings one SMS from numberAt(0) with the text "STOP"; null: `hasInbound` is false. */
   readonly inbound: unknown;
 };
 

@@ -4,25 +4,17 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { ReportReader } from "../../src/providers/provider.ts";
 import { anyBody, bigBodies, type ConformanceCase, expectReason, SECRET } from "./conformance-case.ts";
-import {
-  accountOf,
-  numberAt,
-  plainBatch,
-  replaceValue,
-  reportAccess,
-  reportUrl,
-  valueCount,
-} from "./support.ts";
+import { numberAt, plainBatch, replaceValue, reportAccess, reportUrl, valueCount } from "./support.ts";
 
 export function describeReports(given: ConformanceCase): void {
-  const { provider, acceptedReply, deliveredReport, inbound } = given;
+  const { provider, account, acceptedReply, deliveredReport, inbound } = given;
   const { facts, reports } = provider;
 
   describe(`${provider.name}'s reports`, () => {
     test("are asked for when the account takes them, and the address is kept sensitive", () => {
       const build = (access: Parameters<typeof reportAccess>[0] | null) => {
-        const account = accountOf(provider.name, { reports: access === null ? null : reportAccess(access) });
-        return provider.buildRequest(plainBatch(1), account);
+        const reports = access === null ? null : reportAccess(access);
+        return provider.buildRequest(plainBatch(1), { ...account, reports });
       };
       expect(build(null).body?.reveal()).not.toContain(reportUrl);
       expect(JSON.stringify(build({}))).not.toContain(reportUrl);
@@ -36,6 +28,7 @@ export function describeReports(given: ConformanceCase): void {
 
     test("are described by the case exactly when the adapter reads them", () => {
       expect(deliveredReport === null).toBe(reports === null);
+      expect(inbound !== null).toBe(facts.hasInbound);
     });
 
     if (reports === null || deliveredReport === null) return;

@@ -2,12 +2,13 @@
 //
 // A provider's test file calls describeProvider once, with the vendor's documented bodies for batches of ours
 // (conformance-case.ts says which), and then tests its own quirks. The parts: sending (here), looking up
-// (conformance-look-up.ts), reports and inbound SMS (conformance-reports.ts).
+// (conformance-look-up.ts), reports and inbound SMS (conformance-reports.ts), asking for reports (conformance-ask.ts).
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Sensitive, sensitive } from "../../src/domain/sensitive.ts";
 import type { Batch, HttpRequest, HttpResponse, Reading } from "../../src/providers/provider.ts";
+import { describeAsk } from "./conformance-ask.ts";
 import {
   anyBody,
   bigBodies,
@@ -133,19 +134,19 @@ export function describeProvider(given: ConformanceCase): void {
     });
 
     test("its requests keep secrets, texts and tokens sensitive and out of the URL", () => {
-      const requests: (HttpRequest | null)[] = [
-        provider.buildRequest(plainBatch(1, TEXT), account),
-        provider.buildTokenRequest(account),
-      ];
+      const tokenRequest = provider.buildTokenRequest(account);
+      const requests: HttpRequest[] = [provider.buildRequest(plainBatch(1, TEXT), account)];
+      if (tokenRequest !== null) requests.push(tokenRequest);
       for (const request of requests) {
         const printed = JSON.stringify(request);
         expect(printed).not.toContain(SECRET);
         expect(printed).not.toContain(TEXT);
         expect(printed).not.toContain(Buffer.from(SECRET).toString("base64").slice(0, 8));
-        expect(request?.url).toMatch(/^https:\/\//);
+        expect(request.url).toMatch(/^https:\/\//);
       }
-      expect(`${provider.authorization(account, token)}`).toBe("[hidden]");
-      expect(provider.authorization(account, token)?.reveal()).toBe("Bearer token-1");
+      const login = provider.authorization(account, tokenRequest === null ? null : token);
+      if (tokenRequest !== null) expect(login?.reveal()).toBe("Bearer token-1");
+      if (login !== null) expect(`${login}`).toBe("[hidden]");
     });
 
     test("its facts are sane and say where they come from", () => {
@@ -185,6 +186,7 @@ export function describeProvider(given: ConformanceCase): void {
 
   describeLookUp(given);
   describeReports(given);
+  describeAsk(given);
 }
 
 function checkReading(reading: Reading, of: Batch): Reading {

@@ -68,6 +68,8 @@ describeProvider({
   acceptedReply,
   itemsAt: ["messages"],
   foundReply,
+  // A question about reports is the look-up's request, and has its answer.
+  askedReply: foundReply,
   deliveredReport: () => ({ results: recorded("reports-v3").results.slice(0, 1) }),
   inbound: recorded("inbound"),
 });

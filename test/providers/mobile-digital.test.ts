@@ -16,6 +16,7 @@ describeProvider({
   acceptedReply: () => reply(200, { success: true, messageId: "5f0c", status: "queued" }),
   itemsAt: null,
   foundReply: null,
+  askedReply: null,
   deliveredReport: ({ messages }) => ({
     messageId: "5f0c",
     recipient: messages[0]?.to,

@@ -3,8 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { providerNames } from "../../src/domain/account.ts";
-import { providers } from "../../src/providers/index.ts";
+import { providerNames, providers } from "../../src/providers/index.ts";
 import type { Provider } from "../../src/providers/provider.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -23,7 +22,7 @@ const rows: Readonly<Record<string, (provider: Provider) => string>> = {
   "an `unknown` is settled by": ({ facts }) => SETTLING[facts.unknownSettledBy],
   "delivery reports": ({ facts }) => (facts.hasReports ? "yes" : "no"),
   "proofs of a report's sender, beside the secret path": ({ facts }) => facts.reportProofs.join(", ") || "-",
-  "inbound SMS": ({ facts }) => (facts.hasReports ? "yes" : "no"),
+  "inbound SMS": ({ facts }) => (facts.hasInbound ? "yes" : "no"),
   "can be asked for a missing report": ({ reports }) => (reports?.ask == null ? "no" : "yes"),
   "requests/s while none is configured": ({ facts }) => String(facts.defaultRequestsPerSecond),
 };

@@ -3,8 +3,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { parseConfig } from "../../src/config.ts";
-import { providerNames } from "../../src/domain/account.ts";
-import { providers } from "../../src/providers/index.ts";
+import { providerNames, providers } from "../../src/providers/index.ts";
 
 const root = new URL("../../", import.meta.url);
 

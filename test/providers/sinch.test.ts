@@ -50,12 +50,25 @@ function foundReply({ callId, messages }: Batch) {
   return reply(200, { count: found.length, page: 0, page_size: 30, batches: found });
 }
 
+/** The documented report about a batch. */
+function askedReply({ callId, messages }: Batch) {
+  const recipients = messages.map(({ to }) => to.slice(1));
+  return reply(200, {
+    type: "delivery_report_sms",
+    batch_id: BATCH_ID,
+    total_message_count: recipients.length,
+    statuses: [{ code: 0, status: "Delivered", count: recipients.length, recipients }],
+    client_reference: callId,
+  });
+}
+
 describeProvider({
   provider: sinch,
   account,
   acceptedReply,
   itemsAt: ["to"],
   foundReply,
+  askedReply,
   deliveredReport: ({ callId, messages }) => ({
     type: "recipient_delivery_report_sms",
     batch_id: BATCH_ID,

@@ -31,6 +31,31 @@ export function acceptedReply({ callId, from, messages }: Batch) {
   return reply(200, { info, data });
 }
 
+/** The documented 200 of getSingleReport, about the first message. */
+export function askedReply({ callId, from, messages }: Batch) {
+  const to = messages[0]?.to ?? "";
+  return reply(200, {
+    data: {
+      msgId: msgId(Number(to.slice(-5))),
+      trackData: callId,
+      status: "DELIVERED",
+      statusCode: 5,
+      errorCode: null,
+      inQuietHours: false,
+      createdAt: "2026-01-01 00:00:00",
+      updatedAt: "2026-01-01 00:00:09",
+      cost: 0.04,
+      to,
+      countryIso: "GB",
+      from: from ?? "InfoText",
+      source: "api",
+      channel: "sms",
+      text: "Hello",
+      textAnalysis: { length: 5, unicode: false, parts: 1 },
+    },
+  });
+}
+
 export function errorBody(type: string, code?: number) {
   return { error: { type, message: "x", uri: "https://sms.cx/sms-api-documentation/", code } };
 }

@@ -11,7 +11,7 @@ import { providers } from "../../src/providers/index.ts";
 import { createTransport } from "../../src/providers/transport.ts";
 import { answerJson, startHttpServer } from "../support/http-server.ts";
 import { describeProvider } from "./conformance.ts";
-import { acceptedReply, msgId, recorded } from "./smscx-bodies.ts";
+import { acceptedReply, askedReply, msgId, recorded } from "./smscx-bodies.ts";
 import {
   accountOf,
   callId,
@@ -32,6 +32,7 @@ describeProvider({
   acceptedReply,
   itemsAt: ["data"],
   foundReply: null,
+  askedReply,
   deliveredReport: ({ callId }) => ({
     event: "dlr_update",
     data: [

@@ -1,36 +1,37 @@
 // Accounts, messages and batches for the provider tests.
 
-import type { Account, ProviderName, ReportAccess } from "../../src/domain/account.ts";
+import type { Account, ReportAccess } from "../../src/domain/account.ts";
 import type { Batch, OutgoingMessage } from "../../src/domain/batch.ts";
 import type { CallId, MessageId } from "../../src/domain/message.ts";
 import type { PhoneNumber } from "../../src/domain/phone-number.ts";
 import { sensitive } from "../../src/domain/sensitive.ts";
 import { parseTemplate, renderTemplate, type Template } from "../../src/domain/template.ts";
+import { isProviderName, providers } from "../../src/providers/index.ts";
 import type { HttpResponse, LookUpQuestion } from "../../src/providers/provider.ts";
 
 export const callId = "00000000-0007-4000-8000-000000000001" as CallId;
 
-const credentials = {
+const credentials: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   sinch: { projectId: "project-1", keyId: "key-1", keySecret: "s3cret~." },
   infobip: { clientId: "client-1", clientSecret: "s3cret~." },
   smscx: { applicationId: "application-1", applicationSecret: "s3cret~." },
   "mobile-digital": { clientId: "client-1", clientSecret: "s3cret~." },
-} as const;
+};
 
 export function accountOf(
-  provider: ProviderName,
+  provider: string,
   overrides: Partial<Account> & { readonly login?: Readonly<Record<string, string>> } = {},
 ): Account {
-  const { login = credentials[provider], ...rest } = overrides;
+  const { login = credentials[provider] ?? {}, ...rest } = overrides;
   const entries = Object.entries(login);
+  const hasOwnHost = isProviderName(provider) && providers[provider].facts.hasOwnHost;
   return {
     name: `main-${provider}`,
     provider,
     credentials: Object.fromEntries(entries.map(([name, value]) => [name, sensitive(value)])),
     credentialSources: Object.fromEntries(entries.map(([name]) => [name, `TEST_${name.toUpperCase()}`])),
     region: null,
-    // These two have no host that all customers share.
-    baseUrl: provider === "infobip" || provider === "mobile-digital" ? `https://${provider}.example` : null,
+    baseUrl: hasOwnHost ? `https://${provider}.example` : null,
     tokenUrl: null,
     from: null,
     reports: null,

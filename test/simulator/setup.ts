@@ -2,7 +2,7 @@
 
 import { onTestFinished } from "vitest";
 import type { SimulatorOptions } from "../../src/simulator/options.ts";
-import type { SimulatedProviderName } from "../../src/simulator/provider.ts";
+import type { SimulatedProviderName } from "../../src/simulator/registry.ts";
 import { createSimulator, type Simulator } from "../../src/simulator/server.ts";
 
 export type Answer = {

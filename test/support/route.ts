@@ -12,9 +12,7 @@ import { expect, onTestFinished } from "vitest";
 import { reconcile } from "../../jobs/reconcile.ts";
 import { releaseCampaign } from "../../jobs/release-campaign.ts";
 import { startWorker, type Worker } from "../../jobs/worker.ts";
-import { intakeRules } from "../../src/cli/campaign.ts";
 import { parseConfig } from "../../src/config.ts";
-import { type ProviderName, providerNames } from "../../src/domain/account.ts";
 import { isFinished } from "../../src/domain/campaign.ts";
 import type { CampaignId, MessageClass } from "../../src/domain/message.ts";
 import { openHttpServer } from "../../src/http/server.ts";
@@ -22,6 +20,7 @@ import { acceptCampaign } from "../../src/intake/accept-campaign.ts";
 import { openParts, type Parts } from "../../src/parts.ts";
 import { findFreePort } from "../../src/platform/free-port.ts";
 import { createPool } from "../../src/platform/postgres.ts";
+import { type ProviderName, providerNames } from "../../src/providers/index.ts";
 import { accountQueue, openQueue } from "../../src/queue/queues.ts";
 import type { SimulatorOptions } from "../../src/simulator/options.ts";
 import { createSimulator, type Simulator } from "../../src/simulator/server.ts";
@@ -42,6 +41,8 @@ export type CampaignOptions = {
   readonly class?: MessageClass;
   readonly template?: string;
   readonly fields?: readonly string[];
+  readonly sendAt?: string;
+  readonly timeZone?: string;
 };
 
 export type RouteOptions = {
@@ -231,8 +232,8 @@ async function openDoors(
   return server.close;
 }
 
-/** Numbers of one country for each account: Sweden, Britain, Norway and Australia. */
-const FIRST_NUMBERS: Readonly<Record<AccountName, number>> = {
+/** Numbers of one country for each account: Sweden, Britain, Norway and Australia; any other gets Danish ones. */
+const FIRST_NUMBERS: Readonly<Partial<Record<AccountName, number>>> = {
   sinch: 46_701_000_000,
   infobip: 447_400_000_000,
   smscx: 4_740_000_000,
@@ -240,7 +241,7 @@ const FIRST_NUMBERS: Readonly<Record<AccountName, number>> = {
 };
 
 export function people(account: AccountName, count: number): Person[] {
-  const first = FIRST_NUMBERS[account];
+  const first = FIRST_NUMBERS[account] ?? 4_520_000_000;
   return Array.from({ length: count }, (_, index) => ({
     to: `+${first + index}`,
     values: [`Name ${index}`, `code-${index}`],
@@ -267,14 +268,16 @@ async function accept(
       template: campaign.template ?? DEFAULT_TEMPLATE,
       from: null,
       account: null,
+      sendAt: campaign.sendAt ?? null,
+      timeZone: campaign.timeZone ?? null,
     },
     {
       headers: ["phone", ...(campaign.fields ?? DEFAULT_FIELDS)],
-      phoneColumn: 0,
+      columns: { phone: 0 },
       batches: batches(),
       country: undefined,
     },
-    { rules: intakeRules(parts) },
+    { rules: parts.rules },
   );
   expect(accepted, "all rows are accepted").toBe(persons.length);
   return id;

@@ -6,7 +6,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import type { ProviderName } from "../../src/domain/account.ts";
+import type { ProviderName } from "../../src/providers/index.ts";
+import { simulatedProviders } from "../../src/simulator/registry.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const CLI = join(ROOT, "src/cli.ts");
@@ -135,12 +136,12 @@ export function accountAt(
   }: { readonly secret?: string; readonly [setting: string]: unknown } = {},
 ): object {
   const baseUrl = `${url}/${provider}`;
-  const credentials = {
-    sinch: { projectId: "demo-project", keyId: "demo-id", keySecret: secret },
-    infobip: { clientId: "demo-id", clientSecret: secret },
-    smscx: { applicationId: "demo-id", applicationSecret: secret },
-    "mobile-digital": { clientId: "demo-id", clientSecret: secret },
-  }[provider];
+  const credentials = Object.fromEntries(
+    Object.entries(simulatedProviders[provider].credentials).map(([name, value]) => [
+      name,
+      value === "demo-secret" ? secret : value,
+    ]),
+  );
   return {
     name: provider,
     provider,

@@ -4,7 +4,7 @@ import { Writable } from "node:stream";
 import { inspect } from "node:util";
 import { pino } from "pino";
 import { afterEach, describe, expect, test } from "vitest";
-import type { Account, ProviderName } from "../../src/domain/account.ts";
+import type { Account } from "../../src/domain/account.ts";
 import { sensitive } from "../../src/domain/sensitive.ts";
 import { findFreePort } from "../../src/platform/free-port.ts";
 import { createHttpClient } from "../../src/platform/http-client.ts";
@@ -25,7 +25,7 @@ async function ask(
     scope = "",
     provider = "sinch",
     inForm = false,
-  }: { scope?: string; provider?: ProviderName; inForm?: boolean } = {},
+  }: { scope?: string; provider?: string; inForm?: boolean } = {},
 ): Promise<{ reply: TokenReply; host: string; log: string; bodies: string[] }> {
   const lines: string[] = [];
   const log = pino(

@@ -1,0 +1,94 @@
+// [0] Accounts: how each of them stands, and a new token for one by hand.
+//
+// Tokens and pauses live in the engine, which may be away; the accounts are told of all the same.
+
+import type { z } from "zod";
+import type { Account } from "../domain/account.ts";
+import { VolleyError } from "../domain/errors.ts";
+import { type account, accountList, accountParams, token } from "./contract/accounts.ts";
+import type { Api, ApiDoors } from "./doors.ts";
+import { notFound } from "./problem.ts";
+
+const TAGS = ["accounts"];
+const config = { scope: "admin" } as const;
+const ENGINE_MS_MAX = 2_000;
+
+type AccountView = z.output<typeof account>;
+
+export function addAccounts(api: Api, doors: ApiDoors): void {
+  const { accounts, ledger, tokens } = doors;
+
+  api.get(
+    "/accounts",
+    {
+      config,
+      schema: { summary: "How the accounts stand", tags: TAGS, response: { 200: accountList } },
+    },
+    async () => {
+      const degraded = new Map(
+        (await ledger.accountHealth.listDegraded()).map((one) => [one.account, one.agoMs]),
+      );
+      const data = await Promise.all(
+        [...accounts.values()].map((one) => view(doors, one.account, degraded.get(one.account.name) ?? null)),
+      );
+      return { data, next: null };
+    },
+  );
+
+  api.post(
+    "/accounts/:name/token/refresh",
+    {
+      config,
+      schema: {
+        summary: "Get a new token now",
+        tags: TAGS,
+        params: accountParams,
+        response: { 200: token },
+      },
+    },
+    async ({ params: { name } }) => {
+      const found = accounts.get(name)?.account;
+      if (found === undefined) throw notFound("account");
+      const fresh = await tokens.refresh(found);
+      const shown = fresh === null ? null : await tokens.show(found);
+      if (shown !== null) return shown;
+      throw new VolleyError("state_conflict", `Account ${found.name} logs in with a fixed key.`);
+    },
+  );
+}
+
+async function view(doors: ApiDoors, account: Account, degradedForMs: number | null): Promise<AccountView> {
+  const { name, provider, from, limits } = account;
+  return {
+    name,
+    provider,
+    from,
+    limits,
+    health: degradedForMs === null ? "ok" : "degraded",
+    degradedForMs,
+    ...(await coordinationOf(doors, account)),
+  };
+}
+
+async function coordinationOf(
+  { tokens, limiter }: ApiDoors,
+  account: Account,
+): Promise<Pick<AccountView, "coordination" | "token" | "pause">> {
+  const asked = Promise.all([tokens.show(account), limiter.state(account)]);
+  const known = await inTime(asked).catch(() => null);
+  if (known === null) return { coordination: "unreachable", token: null, pause: null };
+  const [shown, { pausedMs, reason }] = known;
+  const pause = pausedMs > 0 ? { remainingMs: pausedMs, reason } : null;
+  return { coordination: "ok", token: shown, pause };
+}
+
+/** With Redis away a question may wait for ever. Null: no answer in time. */
+async function inTime<T>(asked: Promise<T>): Promise<T | null> {
+  const { promise, resolve } = Promise.withResolvers<null>();
+  const timer = setTimeout(resolve, ENGINE_MS_MAX, null);
+  try {
+    return await Promise.race([asked, promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,129 @@
+// The API's description: a document of OpenAPI 3.1 that lists every route as it is, and a page that shows it offline.
+
+import Fastify from "fastify";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { apiDoors } from "../../src/cli/api-doors.ts";
+import { apiScopes } from "../../src/domain/api-key.ts";
+import { addApi } from "../../src/http/api.ts";
+import { type ApiBench, openApi } from "./api-door.ts";
+
+type Node = Readonly<Record<string, unknown>>;
+type Operation = {
+  readonly summary?: string;
+  readonly tags?: readonly string[];
+  readonly security?: readonly Readonly<Record<string, readonly string[]>>[];
+  readonly parameters?: readonly {
+    readonly name: string;
+    readonly in: string;
+    readonly required?: boolean;
+    readonly schema: Node;
+  }[];
+  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: Node }>> };
+  readonly responses: Readonly<Record<string, Node>>;
+};
+type Document = {
+  readonly openapi: string;
+  readonly info: { readonly title: string; readonly version: string };
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: { readonly schemas: Readonly<Record<string, Node>> };
+};
+
+let api: ApiBench;
+let document: Document;
+beforeAll(async () => {
+  api = await openApi();
+  document = (await api.call("/openapi.json", { key: null })).body;
+});
+afterAll(() => api.close());
+
+const operations = () =>
+  Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
+  );
+
+it("lists every route below /v1, and nothing else", async () => {
+  const app = Fastify();
+  const routes: string[] = [];
+  app.addHook("onRoute", ({ method, url, schema }) => {
+    if (!url.startsWith("/v1") || schema?.hide === true) return;
+    for (const one of [method].flat().filter((name) => name !== "HEAD")) routes.push(`${one} ${url}`);
+  });
+  addApi(app, apiDoors(api.parts));
+  await app.ready();
+  await app.close();
+  const listed = operations().map(
+    ({ path, method }) => `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ":$1")}`,
+  );
+  expect(listed.toSorted()).toEqual(routes.toSorted());
+  expect(routes.length).toBeGreaterThan(15);
+});
+
+it("is OpenAPI 3.1: versions, parameters of every path, a body and answers of every operation", () => {
+  expect(document.openapi).toMatch(/^3\.1\.\d+$/);
+  expect(document.info).toMatchObject({ title: "Volley", version: expect.any(String) });
+  for (const { path, method, operation } of operations()) {
+    const where = `${method} ${path}`;
+    const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+    const declared = (operation.parameters ?? []).filter((one) => one.in === "path");
+    expect(
+      declared.map(({ name }) => name),
+      where,
+    ).toEqual(inPath);
+    for (const parameter of declared) expect(parameter.required, where).toBe(true);
+    for (const parameter of operation.parameters ?? []) expect(parameter.schema, where).toBeTypeOf("object");
+    expect(operation.summary, where).toBeTypeOf("string");
+    expect(operation.tags, where).toHaveLength(1);
+    const answers = Object.keys(operation.responses);
+    expect(answers, where).toContain("default");
+    expect(
+      answers.some((status) => /^2\d\d$/.test(status)),
+      where,
+    ).toBe(true);
+    for (const answer of Object.values(operation.responses)) {
+      expect(answer.$ref ?? answer.description, where).toBeTypeOf("string");
+    }
+  }
+});
+
+it("names the scope of every operation", () => {
+  for (const { operation } of operations()) {
+    expect(operation.security).toEqual([{ apiKey: [expect.toBeOneOf([...apiScopes])] }]);
+  }
+});
+
+it("refers to nothing that it does not hold, and holds nothing that nobody refers to", () => {
+  const text = JSON.stringify(document);
+  const referred = new Set(
+    [...text.matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)].map(([, name]) => name),
+  );
+  expect([...referred].toSorted()).toEqual(Object.keys(document.components.schemas).toSorted());
+  const others = [...text.matchAll(/"\$ref":"([^"]+)"/g)].map(([, target = ""]) => target);
+  expect(others.filter((target) => !/^#\/components\/(schemas|responses)\/\w+$/.test(target))).toEqual([]);
+});
+
+it("says that unknown fields are refused, and what is required", () => {
+  const send = document.paths["/v1/messages"]?.post?.requestBody?.content["application/json"]?.schema;
+  expect(send).toMatchObject({
+    type: "object",
+    additionalProperties: false,
+    required: ["to", "text"],
+    properties: { class: { enum: ["transactional", "reminder", "marketing"], default: "transactional" } },
+  });
+});
+
+it("has a page of its own, whose every file is ours, under a policy that lets nothing else in", async () => {
+  const page = await api.call("/docs", { key: null });
+  expect(page.status).toBe(200);
+  const policy = page.headers.get("content-security-policy") ?? "";
+  expect(policy).toContain("default-src 'none'");
+  expect(policy).toContain("script-src 'self';");
+  const files = [...page.text.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, file = ""]) => file);
+  expect(files.length).toBeGreaterThan(4);
+  for (const file of files) {
+    expect(file).toMatch(/^\/docs\/static\//);
+    expect((await api.call(file, { key: null })).status, file).toBe(200);
+  }
+  expect(page.text).not.toMatch(/<script>[^<]/);
+  const script = await api.call("/docs/static/swagger-initializer.js", { key: null });
+  expect(script.text).toContain("/openapi.json");
+});
