@@ -4,11 +4,13 @@
 // A command is imported when it is run: --help and a mistyped option answer at once, without database and queue.
 
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { addCampaignCommands } from "./cli/campaign-commands.ts";
 import { endProcess, ignoreClosedPipes, reportFailure } from "./cli/ending.ts";
 import { addKeyCommands } from "./cli/key-commands.ts";
+import { addMessageCommands } from "./cli/message-commands.ts";
 import { roles } from "./cli/roles.ts";
 import { addWebhookCommands } from "./cli/webhook-commands.ts";
-import { messageClasses, messageStates } from "./domain/message.ts";
+import { messageClasses } from "./domain/message.ts";
 
 const USAGE = 2;
 
@@ -105,78 +107,16 @@ program
     await send({ ...global(), ...options });
   });
 
-const campaign = program.command("campaign").description("campaigns: one template to many recipients");
-campaign
-  .command("create")
-  .description("read recipients from a CSV file and send the template to each of them once")
-  .requiredOption("--csv <file>", 'CSV file with a header row; "-" reads standard input')
-  .requiredOption("--template <text>", 'text with fields named like columns: "Hi {{name}}"')
-  .requiredOption("--name <name>", "what people call this campaign")
-  .option("--column <name>", "the column that holds the phone number (default: found by its name)")
-  .option("--country <code>", "country of numbers without +: SE, GB ...")
-  .option("--from <sender>", "sender number or name")
-  .addOption(classOption("marketing"))
-  .option("--account <name>", "send through this account instead of the routes'")
-  .option("--wait", "send from this process too, and wait until the campaign is finished")
-  .option("--json", "print JSON")
-  .addHelpText(
-    "after",
-    `
-Example:
-  volley campaign create --csv people.csv --name spring --country SE --template "Hi {{name}}, we open on Monday." --wait`,
-  )
-  .action(async (options) => {
-    const { createCampaign } = await import("./cli/campaign.ts");
-    await createCampaign({ ...global(), ...options });
-  });
-campaign
-  .command("list")
-  .description("the newest campaigns")
-  .option("--limit <rows>", "rows at most", countOf(1, 500), 50)
-  .option("--json", "print JSON")
-  .action(async (options) => {
-    const { listCampaigns } = await import("./cli/campaign.ts");
-    await listCampaigns({ ...global(), ...options });
-  });
-campaign
-  .command("show <id>")
-  .description("a campaign's state and its messages by state")
-  .option("--json", "print JSON")
-  .action(async (id, options) => {
-    const { showCampaign } = await import("./cli/campaign.ts");
-    await showCampaign(id, { ...global(), ...options });
-  });
-campaign
-  .command("watch <id>")
-  .description("follow a campaign until it is finished")
-  .option("--json", "print JSON at the end")
-  .action(async (id, options) => {
-    const { watchCampaign } = await import("./cli/campaign.ts");
-    await watchCampaign(id, { ...global(), ...options });
-  });
+addCampaignCommands(program.command("campaign").description("campaigns: one template to many recipients"), {
+  global,
+  count: countOf(1, 500),
+  classOption,
+});
 
-const message = program.command("message").description("messages and what became of them");
-message
-  .command("show <id>")
-  .description("a message and its attempts")
-  .option("--json", "print JSON")
-  .action(async (id, options) => {
-    const { showMessage } = await import("./cli/message.ts");
-    await showMessage(id, { ...global(), ...options });
-  });
-message
-  .command("list")
-  .description("the newest messages")
-  .option("--campaign <id>", "of this campaign")
-  .addOption(new Option("--state <state>", "in this state").choices(messageStates))
-  .option("--to <number>", "to this number")
-  .option("--since <time>", "changed since: 2026-12-24T09:00Z")
-  .option("--limit <rows>", "rows at most", countOf(1, 500), 50)
-  .option("--json", "print JSON")
-  .action(async (options) => {
-    const { listMessages } = await import("./cli/message.ts");
-    await listMessages({ ...global(), ...options });
-  });
+addMessageCommands(program.command("message").description("messages and what became of them"), {
+  global,
+  count: countOf(1, 500),
+});
 
 const unknown = program
   .command("unknown")

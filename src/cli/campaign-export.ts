@@ -1,8 +1,10 @@
 // `volley campaign export` and `volley campaign delete`: a campaign's messages as a file, and its end.
 
 import { VolleyError } from "../domain/errors.ts";
-import type { MessageState } from "../domain/message.ts";
+import type { CampaignId, MessageState } from "../domain/message.ts";
 import { exportCampaign as readRows } from "../intake/export-campaign.ts";
+import type { Deletion } from "../ledger/delete-campaign.ts";
+import type { Parts } from "../parts.ts";
 import { campaignId } from "./campaign.ts";
 import { grouped, printJson, say, startProgress } from "./output.ts";
 import { type GlobalOptions, withParts } from "./run.ts";
@@ -14,16 +16,17 @@ export async function exportCampaign(text: string, options: ExportOptions): Prom
   const id = campaignId(text);
   await withParts(options, async (parts) => {
     if ((await parts.ledger.campaigns.find(id)) === null) throw notFound(id);
-    const progress = startProgress("writing", null);
+    // Beside the rows themselves, a bar would only be in their way.
+    const progress = options.out === undefined ? null : startProgress("writing", null);
     let written = 0;
     const onProgress = (rows: number) => {
       written = rows;
-      progress.update(rows);
+      progress?.update(rows);
     };
     try {
       await writeText(readRows(parts, id, { state: options.state, onProgress }), options.out);
     } finally {
-      progress.end();
+      progress?.end();
     }
     say(`${grouped(written)} written.`);
   });
@@ -34,26 +37,32 @@ export async function deleteCampaign(
   { json, ...options }: GlobalOptions & { readonly json?: boolean },
 ): Promise<void> {
   const id = campaignId(text);
-  await withParts(options, async ({ ledger }) => {
-    const progress = startProgress("deleting", null);
-    try {
-      const deleted = await ledger.campaigns.delete(id, (messages) => progress.update(messages));
-      if (deleted === null) throw notFound(id);
-      if (!deleted.ok) {
-        const advice =
-          deleted.state === "cancelled"
-            ? "Its messages are still being taken back: try again in a moment"
-            : `Cancel it first: volley campaign cancel ${id}`;
-        const state = deleted.state.replaceAll("_", " ");
-        throw new VolleyError("state_conflict", `Cannot delete campaign ${id}: it is ${state}. ${advice}.`);
-      }
-      progress.end();
-      if (json) printJson({ id, messages: deleted.messages });
-      else say(`Deleted, with ${grouped(deleted.messages)} messages.`);
-    } finally {
-      progress.end();
+  await withParts(options, async (parts) => {
+    const deleted = await deleteRows(parts, id);
+    if (deleted === null) throw notFound(id);
+    if (!deleted.ok) {
+      const advice =
+        deleted.state === "cancelled"
+          ? "Its messages are still being taken back: try again in a moment"
+          : `Cancel it first: volley campaign cancel ${id}`;
+      throw new VolleyError(
+        "state_conflict",
+        `Cannot delete campaign ${id}: it is ${deleted.state}. ${advice}.`,
+      );
     }
+    const { messages } = deleted;
+    if (json) printJson({ id, messages });
+    else say(`Deleted, with ${grouped(messages)} message${messages === 1 ? "" : "s"}.`);
   });
+}
+
+async function deleteRows({ ledger }: Parts, id: CampaignId): Promise<Deletion> {
+  const progress = startProgress("deleting", null);
+  try {
+    return await ledger.campaigns.delete(id, (messages) => progress.update(messages));
+  } finally {
+    progress.end();
+  }
 }
 
 function notFound(id: string): VolleyError {

@@ -48,12 +48,16 @@ export async function createCampaign(options: CreateOptions): Promise<void> {
       return say(`It is sent by running workers (volley start). Follow it: volley campaign watch ${id}`);
     }
     if (options.json !== true) reportIntake(accepted);
-    // Whoever waits wants it sent: this process works on it too, beside any worker that runs.
-    const advice = `The campaign goes on when workers run. Follow it: volley campaign watch ${id}`;
-    await withWorker(parts, (stopped) => watchUntilFinished(parts, id, stopped), advice);
+    await sendAndWatch(parts, id);
     if (options.json === true) printJson({ ...intakeCounts(accepted), ...(await summaryOf(parts, id)) });
     else await showOne(parts, id, false);
   });
+}
+
+/** Whoever waits wants it sent: this process works on it too, beside any worker that runs. */
+export async function sendAndWatch(parts: Parts, id: CampaignId): Promise<void> {
+  const advice = `The campaign goes on when workers run. Follow it: volley campaign watch ${id}`;
+  await withWorker(parts, (stopped) => watchUntilFinished(parts, id, stopped), advice);
 }
 
 /** One smart quote more than doubles what a campaign costs, and nobody sees it in the text. */
@@ -166,7 +170,7 @@ export async function watchCampaign(
   });
 }
 
-async function showOne(parts: Parts, id: CampaignId, asJson: boolean): Promise<void> {
+export async function showOne(parts: Parts, id: CampaignId, asJson: boolean): Promise<void> {
   const summary = await summaryOf(parts, id);
   if (asJson) return printJson(summary);
   const { name } = await findCampaign(parts, id);
@@ -179,7 +183,7 @@ async function showOne(parts: Parts, id: CampaignId, asJson: boolean): Promise<v
     print(`overdue: ${grouped(overdue)} accepted, without a final report in their account's time`);
 }
 
-async function summaryOf(parts: Parts, id: CampaignId) {
+export async function summaryOf(parts: Parts, id: CampaignId) {
   const { state, total, startedAt, finishedAt } = await findCampaign(parts, id);
   const counts = await parts.ledger.campaigns.counts(id);
   const overdue = await parts.ledger.reports.countOverdue(id);

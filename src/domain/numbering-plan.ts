@@ -31,6 +31,11 @@ export function callingCodeOf(digits: string): string | null {
   return null;
 }
 
+/** The countries that share a calling code; none for one of no country. */
+export function countriesOf(callingCode: string): readonly CountryCode[] {
+  return metadata.country_calling_codes[callingCode] ?? [];
+}
+
 export function isCountry(code: string): code is CountryCode {
   return Object.hasOwn(metadata.countries, code);
 }
@@ -106,7 +111,7 @@ const homes = new Map<CountryCode, HomePlan>();
 function plansOf(callingCode: string): readonly Plan[] {
   const known = compiled.get(callingCode);
   if (known !== undefined) return known;
-  const countries = metadata.country_calling_codes[callingCode] ?? [];
+  const countries = countriesOf(callingCode);
   const plans =
     countries.length > 0
       ? countries.map((country) => compilePlan(country, country))

@@ -13,8 +13,8 @@ import { parsePhoneNumber } from "../domain/phone-number.ts";
 import { measureText } from "../domain/sms-text.ts";
 import type { Template } from "../domain/template.ts";
 import type { ReleasedChunk } from "../ledger/chunks.ts";
+import type { FailedMessage, RetryFilter } from "../ledger/find-failed.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import type { FailedMessage, RetryFilter } from "../ledger/retry-failed.ts";
 import { findSenderFaults, type IntakeRules, keepAccounts, type SenderFaults } from "./choose-accounts.ts";
 
 export type RetryRequest = {
@@ -78,7 +78,11 @@ export async function retryCampaign(
     });
     const { alreadyRetried, suppressed, refused } = retried.skipped;
     await ledger.campaigns.noteRefusals(id, { duplicates: alreadyRetried, suppressed, invalid: refused });
-    if ((await ledger.campaigns.start(id, null)) !== "empty") return { id, ...retried };
+    const started = await ledger.campaigns.start(id, null);
+    if (started !== "empty") {
+      if (started?.ok === true) return { id, ...retried };
+      throw new VolleyError("state_conflict", `Cannot start retry ${id}: somebody else had it. Retry again.`);
+    }
     await ledger.campaigns.discardDraft(id);
     return { id: null, ...retried };
   } catch (error) {

@@ -1,6 +1,6 @@
 // Overdue messages and their reports from the command line: two people whose reports do not come, until one does.
 
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import type { MessageId } from "../../src/domain/message.ts";
 import { createLedger } from "../../src/ledger/ledger.ts";
 import { createPool } from "../../src/platform/postgres.ts";
@@ -8,6 +8,9 @@ import { createSimulator, type Simulator } from "../../src/simulator/server.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { silent } from "../support/ledger.ts";
 import { accountAt, type CommandFolder, createCommandFolder } from "../support/volley-command.ts";
+
+// Half a dozen processes one after another, on machines that do other things meanwhile.
+vi.setConfig({ testTimeout: 120_000 });
 
 let database: TestDatabase;
 let simulator: Simulator;
@@ -35,14 +38,13 @@ async function run(args: readonly string[]): Promise<string> {
 
 it("campaign show counts them, and message show tells what was reported", async () => {
   const args = ["--csv", "people.csv", "--name", "waiting", "--template", "Hello", "--wait", "--json"];
-  const { id } = JSON.parse(await run(["campaign", "create", ...args]));
-  expect(await run(["campaign", "show", id])).not.toContain("overdue");
+  const { id, ...created } = JSON.parse(await run(["campaign", "create", ...args]));
+  expect(created).not.toHaveProperty("overdue");
 
   const pool = createPool({ url: database.url, applicationName: "volley-test", max: 2, log: silent });
   const { reports, inbox } = createLedger({ pool });
   await reports.findOverdue([{ name: "sinch", afterMs: 0, canAsk: true }], { chunks: 10 });
   expect(await run(["campaign", "show", id])).toContain("overdue: 2 accepted, without a final report");
-  expect(JSON.parse(await run(["campaign", "show", id, "--json"]))).toMatchObject({ overdue: 2 });
 
   const [message] = JSON.parse(await run(["message", "list", "--campaign", id, "--json"]));
   const messageId: MessageId = message.id;
@@ -51,7 +53,7 @@ it("campaign show counts them, and message show tells what was reported", async 
   await inbox.add([{ account: "sinch", report: { about: subject, state: "undelivered", ...said } }]);
   await reports.join(10);
   await pool.end();
-  expect(await run(["campaign", "show", id])).toContain("overdue: 1 accepted");
+  expect(JSON.parse(await run(["campaign", "show", id, "--json"]))).toMatchObject({ overdue: 1 });
   expect(await run(["message", "show", messageId])).toMatch(/undelivered +unknown-subscriber +401/);
   expect(JSON.parse(await run(["message", "show", messageId, "--json"]))).toMatchObject({
     state: "undelivered",

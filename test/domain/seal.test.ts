@@ -2,8 +2,8 @@
 
 import { randomBytes } from "node:crypto";
 import { expect, test } from "vitest";
-import { sensitive } from "../../src/domain/sensitive.ts";
 import { openSealed, seal } from "../../src/domain/seal.ts";
+import { sensitive } from "../../src/domain/sensitive.ts";
 
 const key = sensitive(randomBytes(32));
 const token = sensitive("eyJhbGciOi.token-ü");

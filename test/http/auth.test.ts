@@ -44,6 +44,28 @@ describe("a route", () => {
     expect([401, 403]).not.toContain((await api.call(path, { method })).status);
   });
 
+  it("that is described refuses every key but those with its scope", async () => {
+    const keys = new Map<string, string>();
+    for (const scope of apiScopes) {
+      keys.set(
+        scope,
+        (await api.createKey(...apiScopes.filter((one) => one !== scope && one !== "admin"))).key,
+      );
+    }
+    const { paths } = (await api.call("/openapi.json")).body;
+    for (const [pattern, methods] of Object.entries<Record<string, { security: object[] }>>(paths)) {
+      for (const [method, { security }] of Object.entries(methods)) {
+        const [scope = ""] = Object.values(security[0] ?? {}).flat();
+        const path = pattern.replaceAll(/\{\w+\}/g, ID);
+        const reply = await api.call(path, { method: method.toUpperCase(), key: keys.get(scope) ?? null });
+        expect(reply.status, `${method} ${pattern}`).toBe(403);
+        expect(reply.body.detail).toContain(scope);
+        const stranger = await api.call(path, { method: method.toUpperCase(), key: null });
+        expect(stranger.status, `${method} ${pattern}`).toBe(401);
+      }
+    }
+  });
+
   it.each([
     ["no header", {}],
     ["another scheme", { authorization: "Basic dms6eA==" }],

@@ -66,11 +66,19 @@ describe("a field", () => {
 
   it.each([
     ["in the past", { sendAt: "2020-01-01T09:00:00Z" }],
+    ["without a zone", { sendAt: "2027-01-01T09:00" }],
+    ["in a zone that there is not", { sendAt: "2027-01-01T09:00", timeZone: "Mars/Olympus" }],
     ["in the year 9999", { sendAt: "9999-12-31T23:59:59Z" }],
     ["that is none", { sendAt: "soon" }],
     ["after its end", { sendAt: "2027-01-01T09:00:00Z", expiresAt: "2027-01-01T08:00:00Z" }],
   ])("a time %s is refused", async (_name, changes) => {
     expect((await post(message(changes))).body.code).toBe("invalid_request");
+  });
+
+  it("may hold a time that clocks skip: it is the one after it by as much", async () => {
+    const changes = { sendAt: "2027-03-28T02:30", timeZone: "Europe/Stockholm" };
+    const { body: sent } = await api.call("/v1/messages", { body: message(changes) });
+    expect((await api.call(`/v1/messages/${sent.id}`)).body.dueAt).toBe("2027-03-28T01:30:00.000Z");
   });
 
   it("may write one person in many ways, and opt-outs hold for all of them", async () => {

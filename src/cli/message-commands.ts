@@ -1,0 +1,41 @@
+// The words and options of `volley message`; what they do is imported when it is run.
+
+import { type Command, Option } from "commander";
+import { messageStates } from "../domain/message.ts";
+import { addRetryOptions, RETRY_HELP } from "./retry-options.ts";
+import type { GlobalOptions } from "./run.ts";
+
+/** `count` reads a whole number from 1 to 500. */
+export function addMessageCommands(
+  message: Command,
+  { global, count }: { readonly global: () => GlobalOptions; readonly count: (text: string) => number },
+): void {
+  message
+    .command("show <id>")
+    .description("a message and its attempts")
+    .option("--json", "print JSON")
+    .action(async (id, options) => (await load()).showMessage(id, { ...global(), ...options }));
+  message
+    .command("list")
+    .description("the newest messages")
+    .option("--campaign <id>", "of this campaign")
+    .addOption(new Option("--state <state>", "in this state").choices(messageStates))
+    .option("--to <number>", "to this number")
+    .option("--since <time>", "changed since: 2026-12-24T09:00Z")
+    .option("--limit <rows>", "rows at most", count, 50)
+    .option("--json", "print JSON")
+    .action(async (options) => (await load()).listMessages({ ...global(), ...options }));
+  addRetryOptions(
+    message
+      .command("retry-failed")
+      .description(
+        "send single messages that failed again, once; those of a campaign: campaign retry-failed",
+      ),
+  )
+    .requiredOption("--since <time>", "failed since: 2026-12-24T09:00Z")
+    .addHelpText("after", `${RETRY_HELP}  volley message retry-failed --since 2026-12-24 --reason expired`)
+    .action(async (options) => (await loadRetry()).retryFailedMessages({ ...global(), ...options }));
+}
+
+const load = () => import("./message.ts");
+const loadRetry = () => import("./campaign-retry.ts");
