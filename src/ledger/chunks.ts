@@ -128,7 +128,7 @@ export function createChunks(pool: Pool, { slot, exemptClasses }: Exemption & { 
           ${countMoves({ from: { column: "before" }, moved: "shifted", slot: "$5" })},
           ${writeMessageEvents({ moved: "fenced" })}
           select c.id, c.campaign_id, c.account, c.accounts, c.class, c.sender, c.zones, campaign.template,
-            extract(epoch from now())::float8 * 1000 as now_ms, (select count(*) from fenced) as fenced
+            floor(extract(epoch from now()) * 1000)::float8 as now_ms, (select count(*) from fenced) as fenced
           from claimed c left join volley.campaign on campaign.id = c.campaign_id`,
         values: [id, claim.lease, claim.leaseMs, JSON.stringify(claim.settleInMs), slot],
       });

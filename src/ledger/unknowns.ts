@@ -78,7 +78,7 @@ export function createUnknowns(
          from due, volley.message m, volley.chunk c
          where a.id = due.id and m.id = a.message_id and c.id = a.chunk_id
          returning a.id as attempt_id, a.message_id, a.campaign_id, a.call_id, a.account, c.class, c.zones, m.recipient,
-           a.opened_at, extract(epoch from now())::float8 * 1000 as now_ms, extract(epoch from now() - a.closed_at) * 1000 as closed_ago_ms,
+           a.opened_at, floor(extract(epoch from now()) * 1000)::float8 as now_ms, extract(epoch from now() - a.closed_at) * 1000 as closed_ago_ms,
            extract(epoch from now() - a.opened_at) * 1000 as opened_ago_ms, a.look_ups, m.attempts`,
         [limit, againInMs],
       );
