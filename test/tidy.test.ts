@@ -61,10 +61,12 @@ const owners: Readonly<Record<string, readonly string[]>> = {
   "fastify-type-provider-zod": ["http"],
   ioredis: ["platform"],
   "libphonenumber-js": ["domain"],
+  croner: ["domain"],
   ora: ["cli"],
   "p-limit": ["parts"],
   pg: ["platform"],
   pino: ["platform"],
+  "temporal-polyfill": ["domain"],
   undici: ["platform"],
   yaml: ["config"],
   // Both check what comes from outside: the file and the requests.

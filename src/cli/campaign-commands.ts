@@ -29,13 +29,18 @@ export function addCampaignCommands(
     .option("--from <sender>", "sender number or name")
     .addOption(classOption("marketing"))
     .option("--account <name>", "send through this account instead of the routes'")
+    .option("--at <time>", "when to start: 2026-12-24T09:00+01:00, or 2026-12-24T09:00 with --time-zone")
+    .option("--time-zone <zone>", 'the zone of --at: Europe/Stockholm, or "recipient" for each number\'s own')
+    .option("--at-column <name>", "the column that holds each recipient's own time")
+    .option("--time-zone-column <name>", "the column that holds each recipient's own time zone")
     .option("--wait", "send from this process too, and wait until the campaign is finished")
     .option("--json", "print JSON")
     .addHelpText(
       "after",
       `
-Example:
-  volley campaign create --csv people.csv --name spring --country SE --template "Hi {{name}}, we open on Monday." --wait`,
+Examples:
+  volley campaign create --csv people.csv --name spring --country SE --template "Hi {{name}}, we open on Monday." --wait
+  volley campaign create --csv people.csv --name xmas --template "Merry Christmas!" --at 2026-12-24T09:00 --time-zone recipient`,
     )
     .action(async (options) => (await load()).createCampaign({ ...global(), ...options }));
   campaign
@@ -54,6 +59,13 @@ Example:
     .description("follow a campaign until it is finished")
     .option("--json", "print JSON at the end")
     .action(async (id, options) => (await load()).watchCampaign(id, { ...global(), ...options }));
+  for (const [verb, what] of moves) {
+    campaign
+      .command(`${verb} <id>`)
+      .description(what)
+      .option("--json", "print JSON")
+      .action(async (id, options) => (await loadMoves()).moveCampaign(verb, id, { ...global(), ...options }));
+  }
   addRetryOptions(
     campaign.command("retry-failed <id>").description("send what failed again, once, as a new campaign"),
   )
@@ -79,6 +91,13 @@ Example:
     .action(async (id, options) => (await loadExport()).deleteCampaign(id, { ...global(), ...options }));
 }
 
+const moves = [
+  ["pause", "send nothing more of a campaign until it is resumed"],
+  ["resume", "go on with a paused campaign"],
+  ["cancel", "take back all of a campaign that is not sent; for good"],
+] as const;
+
 const load = () => import("./campaign.ts");
+const loadMoves = () => import("./campaign-moves.ts");
 const loadExport = () => import("./campaign-export.ts");
 const loadRetry = () => import("./campaign-retry.ts");

@@ -11,30 +11,22 @@ import { printJson, say, startProgress } from "./output.ts";
 import { type GlobalOptions, withParts } from "./run.ts";
 
 type Options = GlobalOptions & { readonly json?: boolean };
+type Verb = "pause" | "resume" | "cancel";
 
-export async function pauseCampaign(text: string, options: Options): Promise<void> {
+const advice: Readonly<Record<Verb, string>> = {
+  pause: "Calls in flight still end. Go on with: volley campaign resume",
+  resume: "Follow it: volley campaign watch",
+  cancel: "What was in flight ends by itself. See: volley campaign show",
+};
+
+export async function moveCampaign(verb: Verb, text: string, { json, ...options }: Options): Promise<void> {
   const id = campaignId(text);
   await withParts(options, async (parts) => {
-    const state = expectMoved(await parts.ledger.campaigns.pause(id), id, "pause");
-    tell(options, id, state, "Calls in flight still end. Go on with: volley campaign resume");
-  });
-}
-
-export async function resumeCampaign(text: string, options: Options): Promise<void> {
-  const id = campaignId(text);
-  await withParts(options, async (parts) => {
-    const state = expectMoved(await parts.ledger.campaigns.resume(id), id, "resume");
-    await releaseCampaign(parts, id);
-    tell(options, id, state, "Follow it: volley campaign watch");
-  });
-}
-
-export async function cancelCampaign(text: string, options: Options): Promise<void> {
-  const id = campaignId(text);
-  await withParts(options, async (parts) => {
-    const state = expectMoved(await parts.ledger.campaigns.cancel(id), id, "cancel");
-    await takeBack(parts, id);
-    tell(options, id, state, "What was in flight ends by itself. See: volley campaign show");
+    const state = expectMoved(await parts.ledger.campaigns[verb](id), id, verb);
+    if (verb === "resume") await releaseCampaign(parts, id);
+    if (verb === "cancel") await takeBack(parts, id);
+    if (json === true) printJson({ id, state });
+    else say(`${state}. ${advice[verb]} ${id}`);
   });
 }
 
@@ -50,7 +42,7 @@ async function takeBack({ ledger }: Parts, id: CampaignId): Promise<void> {
   }
 }
 
-function expectMoved(moved: Moved, id: CampaignId, verb: "pause" | "resume" | "cancel"): CampaignState {
+function expectMoved(moved: Moved, id: CampaignId, verb: Verb): CampaignState {
   if (moved === null) {
     throw new VolleyError("not_found", `There is no campaign ${id}. See: volley campaign list`);
   }
@@ -60,9 +52,4 @@ function expectMoved(moved: Moved, id: CampaignId, verb: "pause" | "resume" | "c
     "state_conflict",
     `Cannot ${verb} campaign ${id}: it is ${moved.state.replaceAll("_", " ")}.${advice}`,
   );
-}
-
-function tell({ json }: Options, id: CampaignId, state: CampaignState, advice: string): void {
-  if (json === true) printJson({ id, state });
-  else say(`${state}. ${advice} ${id}`);
 }

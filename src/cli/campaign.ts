@@ -3,7 +3,7 @@
 import { createReadStream } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
 import { releaseCampaign } from "../../jobs/release-campaign.ts";
-import { isFinished } from "../domain/campaign.ts";
+import { isFinished, type StateCounts } from "../domain/campaign.ts";
 import { VolleyError } from "../domain/errors.ts";
 import { isUuid } from "../domain/ids.ts";
 import { type CampaignId, type MessageClass, openStates } from "../domain/message.ts";
@@ -15,7 +15,16 @@ import { readCsv } from "../intake/csv.ts";
 import { findPhoneColumn } from "../intake/phone-column.ts";
 import type { Campaign } from "../ledger/campaigns.ts";
 import type { Parts } from "../parts.ts";
-import { grouped, hideNumbers, print, printJson, printTable, say, startProgress } from "./output.ts";
+import {
+  duration,
+  grouped,
+  hideNumbers,
+  print,
+  printJson,
+  printTable,
+  say,
+  startProgress,
+} from "./output.ts";
 import { type GlobalOptions, withParts, withWorker } from "./run.ts";
 
 export type CreateOptions = GlobalOptions & {
@@ -29,6 +38,8 @@ export type CreateOptions = GlobalOptions & {
   readonly account?: string;
   readonly at?: string;
   readonly timeZone?: string;
+  readonly atColumn?: string;
+  readonly timeZoneColumn?: string;
   readonly wait?: boolean;
   readonly json?: boolean;
 };
@@ -45,7 +56,9 @@ export async function createCampaign(options: CreateOptions): Promise<void> {
     if (options.wait !== true) {
       if (options.json === true) return printJson(intakeCounts(accepted));
       reportIntake(accepted);
-      return say(`It is sent by running workers (volley start). Follow it: volley campaign watch ${id}`);
+      const { startAt } = await findCampaign(parts, id);
+      const when = startAt === null ? "It is" : `From ${startAt.toISOString()} on it is`;
+      return say(`${when} sent by running workers (volley start). Follow it: volley campaign watch ${id}`);
     }
     if (options.json !== true) reportIntake(accepted);
     await sendAndWatch(parts, id);
@@ -89,12 +102,17 @@ export async function intakeFile(
   try {
     const phoneColumn = findPhoneColumn(headers, options.column);
     if (!phoneColumn.ok) throw new VolleyError("usage", phoneColumn.reason);
+    const columns = {
+      phone: phoneColumn.column,
+      time: columnNamed(headers, options.atColumn),
+      zone: columnNamed(headers, options.timeZoneColumn),
+    };
     const progress = startProgress("reading", null);
     try {
       return await acceptCampaign(
         parts,
         draft,
-        { headers, columns: { phone: phoneColumn.column }, batches, country: country?.country },
+        { headers, columns, batches, country: country?.country },
         { rules: parts.rules, onProgress: (count) => progress.update(count) },
       );
     } finally {
@@ -104,6 +122,13 @@ export async function intakeFile(
     // Standard input that nobody reads to its end would keep the process alive.
     await close();
   }
+}
+
+function columnNamed(headers: readonly string[], name: string | undefined): number | undefined {
+  if (name === undefined) return undefined;
+  const found = findPhoneColumn(headers, name);
+  if (!found.ok) throw new VolleyError("usage", found.reason);
+  return found.column;
 }
 
 /** "-" is standard input. */
@@ -179,15 +204,23 @@ export async function showOne(parts: Parts, id: CampaignId, asJson: boolean): Pr
     ["CAMPAIGN", "STATE", "TOTAL", ...Object.keys(counts).map((one) => one.toUpperCase())],
     [[name, state, total, ...Object.values(counts)]],
   );
+  if (summary.rate !== null) print(`rate: ${grouped(Math.round(summary.rate))}/s${leftOf(summary)}`);
+  if (summary.reason !== null) print(`paused: ${summary.reason}`);
   if (overdue > 0)
     print(`overdue: ${grouped(overdue)} accepted, without a final report in their account's time`);
 }
 
 export async function summaryOf(parts: Parts, id: CampaignId) {
-  const { state, total, startedAt, finishedAt } = await findCampaign(parts, id);
+  const { state, reason, total, rate, startAt, startedAt, finishedAt } = await findCampaign(parts, id);
   const counts = await parts.ledger.campaigns.counts(id);
   const overdue = await parts.ledger.reports.countOverdue(id);
-  return { id, state, total, counts, ...(overdue === 0 ? {} : { overdue }), startedAt, finishedAt };
+  const shown = overdue === 0 ? {} : { overdue };
+  return { id, state, reason, total, counts, ...shown, rate, startAt, startedAt, finishedAt };
+}
+
+function leftOf({ rate, counts }: { readonly rate: number | null; readonly counts: StateCounts }): string {
+  const open = openStates.reduce((sum, state) => sum + (counts[state] ?? 0), 0);
+  return rate === null || rate === 0 || open === 0 ? "" : `, ${duration((open / rate) * 1000)} left`;
 }
 
 /** Shows the progress until the campaign is finished, and what its accounts wait for meanwhile. */

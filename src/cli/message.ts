@@ -5,7 +5,8 @@ import { VolleyError } from "../domain/errors.ts";
 import { isUuid } from "../domain/ids.ts";
 import { type MessageClass, type MessageId, type MessageState, openStates } from "../domain/message.ts";
 import { parsePhoneNumber } from "../domain/phone-number.ts";
-import { acceptMessage } from "../intake/accept-message.ts";
+import { acceptMessage, type MessageDraft } from "../intake/accept-message.ts";
+import { acceptMessageOnce } from "../intake/accept-once.ts";
 import type { Message, PastAttempt } from "../ledger/messages.ts";
 import type { ReportEntry } from "../ledger/reports.ts";
 import type { Parts } from "../parts.ts";
@@ -22,6 +23,7 @@ export type SendOptions = GlobalOptions & {
   readonly at?: string;
   readonly timeZone?: string;
   readonly expiresAt?: string;
+  readonly idempotencyKey?: string;
   readonly wait?: boolean;
   readonly json?: boolean;
 };
@@ -39,18 +41,18 @@ const POLL_MS = 100;
 
 export async function send(options: SendOptions): Promise<void> {
   await withParts(options, async (parts) => {
-    const accepted = await acceptMessage(
-      parts,
-      {
-        to: options.to,
-        text: options.text,
-        from: options.from ?? null,
-        class: options.class,
-        account: options.account ?? null,
-        time: { at: options.at, zone: options.timeZone, expiresAt: options.expiresAt },
-      },
-      parts.rules,
-    );
+    const draft: MessageDraft = {
+      to: options.to,
+      text: options.text,
+      from: options.from ?? null,
+      class: options.class,
+      account: options.account ?? null,
+      time: { at: options.at, zone: options.timeZone, expiresAt: options.expiresAt },
+    };
+    const key = options.idempotencyKey;
+    const accepted = await (key === undefined
+      ? acceptMessage(parts, draft, parts.rules)
+      : acceptMessageOnce(parts, { owner: "cli", key }, draft, parts.rules));
     if (accepted.chunk !== null) await parts.enqueue.chunks([accepted.chunk]);
     if (options.wait !== true) {
       if (options.json)

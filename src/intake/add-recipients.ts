@@ -22,7 +22,11 @@ import { createOpenChunks } from "./open-chunks.ts";
 export type Recipients = {
   readonly headers: readonly string[];
   /** Indexes of columns. A time is the recipient's own; a zone is an IANA name. */
-  readonly columns: { readonly phone: number; readonly time?: number; readonly zone?: number };
+  readonly columns: {
+    readonly phone: number;
+    readonly time?: number | undefined;
+    readonly zone?: number | undefined;
+  };
   readonly batches: AsyncIterable<readonly CsvRow[]>;
   /** Of numbers without one. */
   readonly country: CountryCode | undefined;

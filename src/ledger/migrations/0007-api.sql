@@ -13,8 +13,8 @@ create table api_key (
 );
 
 create table idempotency_key (
-  -- The API key that sent it: two customers may choose the same one.
-  owner uuid not null,
+  -- The id of the API key that sent it, for two customers may choose the same one; or "cli", or "library".
+  owner text not null,
   -- SHA-256: people put order numbers and phone numbers into these.
   key_hash bytea not null,
   -- SHA-256 of the request.
