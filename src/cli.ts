@@ -101,7 +101,10 @@ program
   .addOption(classOption("transactional"))
   .option("--account <name>", "send through this account instead of a route's")
   .option("--at <time>", "when: 2026-12-24T09:00+01:00, or 2026-12-24T09:00 with --time-zone")
-  .option("--time-zone <zone>", 'the zone of local times: Europe/Stockholm, or "recipient" for the number\'s own')
+  .option(
+    "--time-zone <zone>",
+    'the zone of local times: Europe/Stockholm, or "recipient" for the number\'s own',
+  )
   .option("--expires-at <time>", "not to be sent from then on (default with --at: four hours later)")
   .option("--idempotency-key <key>", "the same key and message again, within a day, sends nothing new")
   .option("--wait", "send from this process and wait for the outcome")

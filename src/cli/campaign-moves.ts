@@ -1,10 +1,8 @@
 // `volley campaign pause|resume|cancel`: what is not in flight obeys at once.
 
 import { releaseCampaign } from "../../jobs/release-campaign.ts";
-import type { CampaignState } from "../domain/campaign.ts";
-import { VolleyError } from "../domain/errors.ts";
 import type { CampaignId } from "../domain/message.ts";
-import type { Moved } from "../ledger/campaign-moves.ts";
+import { expectMoved } from "../intake/expect-moved.ts";
 import type { Parts } from "../parts.ts";
 import { campaignId } from "./campaign.ts";
 import { printJson, say, startProgress } from "./output.ts";
@@ -22,7 +20,7 @@ const advice: Readonly<Record<Verb, string>> = {
 export async function moveCampaign(verb: Verb, text: string, { json, ...options }: Options): Promise<void> {
   const id = campaignId(text);
   await withParts(options, async (parts) => {
-    const state = expectMoved(await parts.ledger.campaigns[verb](id), id, verb);
+    const state = expectMoved(await parts.ledger.campaigns[verb](id), verb);
     if (verb === "resume") await releaseCampaign(parts, id);
     if (verb === "cancel") await takeBack(parts, id);
     if (json === true) printJson({ id, state });
@@ -40,16 +38,4 @@ async function takeBack({ ledger }: Parts, id: CampaignId): Promise<void> {
   } finally {
     progress.end();
   }
-}
-
-function expectMoved(moved: Moved, id: CampaignId, verb: Verb): CampaignState {
-  if (moved === null) {
-    throw new VolleyError("not_found", `There is no campaign ${id}. See: volley campaign list`);
-  }
-  if (moved.ok) return moved.state;
-  const advice = moved.state === "draft" ? " Delete it: volley campaign delete." : "";
-  throw new VolleyError(
-    "state_conflict",
-    `Cannot ${verb} campaign ${id}: it is ${moved.state.replaceAll("_", " ")}.${advice}`,
-  );
 }

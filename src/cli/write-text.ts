@@ -30,16 +30,24 @@ export async function writeText(pieces: AsyncIterable<string>, path: string | un
 
 async function writeTo(out: NodeJS.WritableStream, pieces: AsyncIterable<string>): Promise<void> {
   for await (const piece of pieces) {
-    if (out.write(piece)) continue;
-    // Whoever reads us may have had enough (`| head`), and then nothing drains any more.
-    const ended = await Promise.race([
-      once(out, "drain").then(
-        () => false,
-        () => true,
-      ),
-      once(out, "close").then(() => true),
+    if (!out.write(piece) && (await untilDrained(out)) === "closed") return;
+  }
+}
+
+/** Whoever reads us may have had enough (`| head`), and then nothing drains any more. Other faults are thrown. */
+async function untilDrained(out: NodeJS.WritableStream): Promise<"drained" | "closed"> {
+  const done = new AbortController();
+  const { signal } = done;
+  try {
+    return await Promise.race([
+      once(out, "drain", { signal }).then(() => "drained" as const),
+      once(out, "close", { signal }).then(() => "closed" as const),
     ]);
-    if (ended && out === process.stdout) return;
-    if (ended) throw new VolleyError("usage", "The file was closed before it was written.");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EPIPE") return "closed";
+    throw error;
+  } finally {
+    // Or each wait would leave its listeners behind.
+    done.abort();
   }
 }

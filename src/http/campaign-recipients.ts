@@ -6,6 +6,7 @@
 import type { IncomingMessage } from "node:http";
 import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
+import { readStoredTemplate } from "../domain/batch.ts";
 import { VolleyError } from "../domain/errors.ts";
 import type { CountryCode } from "../domain/phone-number.ts";
 import { addRecipients, type Recipients } from "../intake/add-recipients.ts";
@@ -14,7 +15,7 @@ import { readNdjson } from "../intake/ndjson.ts";
 import { findPhoneColumn } from "../intake/phone-column.ts";
 import { recipientsOf } from "../intake/recipient-objects.ts";
 import type { Campaign } from "../ledger/campaigns.ts";
-import { findCampaign, templateOf } from "./campaigns.ts";
+import { findCampaign } from "./campaigns.ts";
 import { campaignParams, upload, uploadQuery } from "./contract/campaigns.ts";
 import type { Api, ApiDoors } from "./doors.ts";
 import { invalid, refuse } from "./problem.ts";
@@ -86,7 +87,7 @@ function fromNdjson(
   campaign: Campaign,
   country: CountryCode | undefined,
 ): Recipients {
-  return recipientsOf(readNdjson(body), templateOf(campaign), country);
+  return recipientsOf(readNdjson(body), readStoredTemplate(campaign.template), country);
 }
 
 async function fromCsv(

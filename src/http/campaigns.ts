@@ -1,12 +1,12 @@
 // [0] Campaigns: drafts, their start and their end, and how far they are. Recipients: campaign-recipients.ts.
 
 import type { z } from "zod";
-import { VolleyError } from "../domain/errors.ts";
+import { readStoredTemplate } from "../domain/batch.ts";
 import type { CampaignId } from "../domain/message.ts";
 import { openStates } from "../domain/message.ts";
-import { parseTemplate } from "../domain/template.ts";
 import { addRecipients } from "../intake/add-recipients.ts";
 import { type CampaignDraft, createDraft, startCampaign } from "../intake/campaign-draft.ts";
+import { expectMoved } from "../intake/expect-moved.ts";
 import { recipientsOf } from "../intake/recipient-objects.ts";
 import type { Moved } from "../ledger/campaign-moves.ts";
 import type { Campaign } from "../ledger/campaigns.ts";
@@ -60,7 +60,7 @@ export function addCampaigns(api: Api, doors: ApiDoors): void {
             : await addRecipients(
                 { ledger: creators },
                 { ...draft, id },
-                recipientsOf(entries, templateOf(draft), undefined),
+                recipientsOf(entries, readStoredTemplate(draft.template), undefined),
                 { rules },
               );
         return { body: { ...newbornOf(id, draft, upload), upload } };
@@ -148,15 +148,6 @@ export async function findCampaign({ ledger }: Pick<ApiDoors, "ledger">, id: Cam
   return found;
 }
 
-function expectMoved(moved: Moved | "empty", verb: string) {
-  if (moved === null) throw notFound("campaign");
-  if (moved === "empty") {
-    throw new VolleyError("state_conflict", `Cannot ${verb} it: it has no recipients. Upload them first.`);
-  }
-  if (moved.ok) return moved.state;
-  throw new VolleyError("state_conflict", `Cannot ${verb} it: it is ${moved.state.replaceAll("_", " ")}.`);
-}
-
 function toDraft(body: Omit<z.output<typeof newCampaign>, "recipients">): CampaignDraft {
   return {
     name: body.name,
@@ -167,13 +158,6 @@ function toDraft(body: Omit<z.output<typeof newCampaign>, "recipients">): Campai
     sendAt: body.sendAt ?? null,
     timeZone: body.timeZone ?? null,
   };
-}
-
-/** The draft was checked when it was created. */
-export function templateOf({ template }: Pick<CampaignDraft, "template">) {
-  const parsed = parseTemplate(template);
-  if (!parsed.ok) throw new VolleyError("template_invalid", parsed.reason);
-  return parsed.template;
 }
 
 type Refused = { readonly duplicates: number; readonly suppressed: number; readonly invalid: number };

@@ -5,6 +5,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import type { Pool } from "pg";
 
+/** One that rewrites or checks a large table takes its time; whoever waits for it sees a service that starts. */
+const MIGRATION_MS_MAX = 6 * 3_600_000;
 /** Any fixed number, the same for every version of Volley: "vlly" in ASCII. */
 const MIGRATION_LOCK = 0x766c6c79;
 
@@ -24,7 +26,7 @@ export async function migrateLedger(pool: Pool): Promise<{ readonly applied: rea
       await client.query("begin");
       try {
         await client.query("set local search_path to volley");
-        await client.query(sql);
+        await client.query({ text: sql, query_timeout: MIGRATION_MS_MAX });
         await client.query("insert into volley.migration (name) values ($1)", [name]);
         await client.query("commit");
       } catch (error) {

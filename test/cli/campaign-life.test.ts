@@ -39,7 +39,7 @@ it("a campaign is paused, resumed and cancelled, and says so", async () => {
   expect(await json("campaign", "pause", id)).toEqual({ id, state: "paused" });
   const twice = await folder.run(["campaign", "pause", id]);
   expect(twice).toMatchObject({ code: 1, stdout: "" });
-  expect(twice.stderr).toBe(`volley: Cannot pause campaign ${id}: it is paused.\n`);
+  expect(twice.stderr).toBe("volley: Cannot pause the campaign: it is paused.\n");
   expect(await json("campaign", "resume", id)).toEqual({ id, state: "running" });
   expect(await json("campaign", "cancel", id)).toEqual({ id, state: "cancelled" });
   expect(await json("campaign", "show", id)).toMatchObject({ state: "cancelled", counts: { cancelled: 2 } });
