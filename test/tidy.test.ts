@@ -16,7 +16,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
 const sources = files.filter((file) => !file.startsWith("test/") && EXAMPLES[file] !== "test");
 
 /** Entries: they read the configuration, build the parts and wire them. */
-const ENTRIES = ["src/cli.ts", "src/cli/", "src/parts.ts", "jobs/worker.ts"];
+const ENTRIES = ["src/cli.ts", "src/cli/", "src/index.ts", "src/parts.ts", "jobs/worker.ts"];
 
 type Rule = { readonly values: readonly string[]; readonly types: readonly string[] };
 const parts = ["tokens", "limits", "providers", "queue", "ledger", "webhooks"];

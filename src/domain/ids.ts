@@ -1,17 +1,17 @@
 // Ids of our own. Campaigns' and messages' ids start with their time in milliseconds, so that tables sorted or
 // cut by id are sorted or cut by time.
 
-import { createHash, randomBytes } from "node:crypto";
+import { hash, randomBytes } from "node:crypto";
 import type { ChunkId } from "./campaign.ts";
 import type { CallId, CampaignId, MessageId } from "./message.ts";
 import type { PhoneNumber } from "./phone-number.ts";
 
 export function createCampaignId(nowMs: number): CampaignId {
-  return timedUuid(nowMs, randomBytes(10), 7) as CampaignId;
+  return timedUuid(nowMs, randomHex(), 7) as CampaignId;
 }
 
 export function createMessageId(nowMs: number): MessageId {
-  return timedUuid(nowMs, randomBytes(10), 7) as MessageId;
+  return timedUuid(nowMs, randomHex(), 7) as MessageId;
 }
 
 /**
@@ -21,7 +21,7 @@ export function createMessageId(nowMs: number): MessageId {
  */
 export function createCallId(chunk: ChunkId): CallId {
   const hex = BigInt(chunk).toString(16).padStart(12, "0");
-  return uuidOf(hex, randomBytes(10), 4) as CallId;
+  return uuidOf(hex, randomHex(), 4) as CallId;
 }
 
 /** The chunk of a call of ours. Any other UUID names some chunk, too: the ledger asks whether the call is in it. */
@@ -36,8 +36,8 @@ export function chunkOf(call: CallId): ChunkId {
  * 3e-11.
  */
 export function recipientMessageId(campaign: CampaignId, to: PhoneNumber): MessageId {
-  const hash = createHash("sha256").update(campaign).update(to).digest();
-  return timedUuid(Number.parseInt(campaign.replaceAll("-", "").slice(0, 12), 16), hash, 8) as MessageId;
+  const time = campaign.slice(0, 8) + campaign.slice(9, 13);
+  return uuidOf(time, hash("sha256", campaign + to, "hex"), 8) as MessageId;
 }
 
 /** The time that a campaign's or message's id starts with; in a campaign the campaign's own. */
@@ -52,13 +52,16 @@ export function isUuid(text: string): boolean {
   return UUID_FORM.test(text);
 }
 
-function timedUuid(ms: number, rest: Buffer, version: 7 | 8): string {
+function randomHex(): string {
+  return randomBytes(10).toString("hex");
+}
+
+function timedUuid(ms: number, rest: string, version: 7 | 8): string {
   return uuidOf(ms.toString(16).padStart(12, "0"), rest, version);
 }
 
-/** `head` is 12 hex digits; of the rest's 80 bits six make way for version and variant. */
-function uuidOf(head: string, rest: Buffer, version: 4 | 7 | 8): string {
-  const hex = rest.toString("hex", 0, 10);
+/** `head` is 12 hex digits; of the first 20 of `hex`, 80 bits, six bits make way for version and variant. */
+function uuidOf(head: string, hex: string, version: 4 | 7 | 8): string {
   const variant = ((Number.parseInt(hex[4] ?? "0", 16) & 0x3) | 0x8).toString(16);
   return `${head.slice(0, 8)}-${head.slice(8)}-${version}${hex.slice(1, 4)}-${variant}${hex.slice(5, 8)}-${hex.slice(8, 20)}`;
 }

@@ -85,7 +85,8 @@ export async function addRecipients(
       for (const row of batch) {
         const checked: CheckedRow = "error" in row ? { ok: false, reason: row.error } : check(row);
         if (checked.ok) {
-          await chunks.put(checked.message, checked);
+          const closing = chunks.put(checked.message, checked);
+          if (closing !== undefined) await closing;
           continue;
         }
         totals.invalid += 1;

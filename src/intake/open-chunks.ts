@@ -30,15 +30,16 @@ export function createOpenChunks(insert: (chunk: OpenChunk) => Promise<void>) {
   }
 
   return {
-    async put(message: NewMessage, { accounts, zones }: Omit<OpenChunk, "messages">): Promise<void> {
+    /** Undefined: there is nothing to wait for, which spares a million rows a million turns of the loop. */
+    put(message: NewMessage, { accounts, zones }: Omit<OpenChunk, "messages">): Promise<void> | undefined {
       const hour = message.dueAt === undefined ? "" : Math.floor(message.dueAt.getTime() / HOUR_MS);
       const key = `${accounts.join(",")} ${zones.join(",")} ${hour}`;
       const chunk = open.get(key) ?? { accounts, zones, messages: [] };
       open.set(key, chunk);
       chunk.messages.push(message);
       rows += 1;
-      if (chunk.messages.length === CHUNK_ROWS_MAX) await close(key, chunk);
-      else if (rows > ROWS_OPEN_MAX) await close(...fullest(open));
+      if (chunk.messages.length === CHUNK_ROWS_MAX) return close(key, chunk);
+      return rows > ROWS_OPEN_MAX ? close(...fullest(open)) : undefined;
     },
     /** Hands over what is left; `settled` follows, and `assertAllDone`. */
     async closeAll(): Promise<void> {
