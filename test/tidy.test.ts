@@ -13,7 +13,11 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   "examples/adding-a-provider/acme-simulator.ts": "simulator",
   "examples/adding-a-provider/acme-bodies.ts": "test",
 };
-const sources = files.filter((file) => !file.startsWith("test/") && EXAMPLES[file] !== "test");
+/** Programs of other people, as far as the rules go. */
+const PROGRAMS = "examples/programs/";
+const sources = files.filter(
+  (file) => !file.startsWith("test/") && !file.startsWith(PROGRAMS) && EXAMPLES[file] !== "test",
+);
 
 /** Entries: they read the configuration, build the parts and wire them. */
 const ENTRIES = ["src/cli.ts", "src/cli/", "src/index.ts", "src/parts.ts", "jobs/worker.ts"];
@@ -39,6 +43,8 @@ const rules: Readonly<Record<string, Rule>> = {
   http: { values: ["domain", "platform", "intake"], types: anyPart },
   jobs: { values: ["domain", "platform"], types: [...anyPart] },
   config: { values: ["domain", "platform", "providers"], types: [] },
+  // Runs in other people's programs: it takes nothing along but types.
+  client: { values: [], types: ["http"] },
 };
 
 /**

@@ -23,10 +23,13 @@ export async function migrateLedger(pool: Pool): Promise<{ readonly applied: rea
     const applied: string[] = [];
     for (const { name, sql } of readMigrations()) {
       if (known.has(name)) continue;
+      // The driver reads this bound, its types do not know it.
+      const statement = { text: sql, query_timeout: MIGRATION_MS_MAX };
       await client.query("begin");
       try {
         await client.query("set local search_path to volley");
-        await client.query({ text: sql, query_timeout: MIGRATION_MS_MAX });
+        await client.query("set local statement_timeout = 0");
+        await client.query(statement);
         await client.query("insert into volley.migration (name) values ($1)", [name]);
         await client.query("commit");
       } catch (error) {

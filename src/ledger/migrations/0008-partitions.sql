@@ -1,9 +1,6 @@
 -- Messages cut by time, so that old ones go as whole tables: partitions.ts makes the weeks to come, retention.ts
 -- drops those that are past.
 
--- The scan that proves the old rows to be in their partition may take longer than a statement usually may.
-set local statement_timeout = 0;
-
 alter table message rename to message_first;
 alter index message_pkey rename to message_first_pkey;
 alter index message_chunk rename to message_first_chunk;
