@@ -35,7 +35,10 @@ export async function askProvider<Answer extends { readonly kind: string }>(
 ): Promise<Answer | NoAnswer> {
   try {
     const token = await tokens.get(account);
-    const permit = await limiter.acquire(account, segments, AbortSignal.timeout(WAIT_MS_MAX));
+    const permit = await limiter.acquire(account, segments, {
+      signal: AbortSignal.timeout(WAIT_MS_MAX),
+      class: "reminder",
+    });
     const instead = (await beforeCall?.()) ?? null;
     if (instead !== null) return instead;
     await permit.ready();

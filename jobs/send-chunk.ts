@@ -9,7 +9,7 @@ import { randomUUID } from "node:crypto";
 import { composeMessages, cutRequests } from "../src/domain/batch.ts";
 import { type QuietHours, quietFromMs, quietUntilMs } from "../src/domain/quiet-hours.ts";
 import { chooseAccount, nextAccount } from "../src/domain/route.ts";
-import { again, done, type StepEnd, stop } from "../src/domain/step-end.ts";
+import { again, done, type StepEnd, stop, turnOver } from "../src/domain/step-end.ts";
 import { unknownWaits } from "../src/domain/unknown.ts";
 import type { ClaimedChunk } from "../src/ledger/chunks.ts";
 import type { LeaseKeeper } from "../src/ledger/lease-keeper.ts";
@@ -33,7 +33,7 @@ export type SendChunkParts = SendRequestParts & {
 };
 
 /** After this long a chunk gives way to others that wait for the account, more urgent ones first. */
-const TURN_MS = 5_000;
+const TURN_MS = 1_000;
 /** An account that is paused for longer is not worth a turn. */
 const PAUSE_WORTH_WAITING_MS = 1_000;
 
@@ -119,7 +119,8 @@ async function passOn(
   const finished = await ledger.chunks.finish(chunk, leases.leaseMs, notBefore);
   if (finished?.state === "released") {
     const { pausedMs } = await limiter.state(at.account);
-    return again(Math.max(finished.dueInMs, pausedMs));
+    const waitMs = Math.max(finished.dueInMs, pausedMs);
+    return waitMs > 0 ? again(waitMs) : turnOver;
   }
   if (finished !== null && chunk.campaignId !== null) {
     await releaseCampaign({ ledger, enqueue }, chunk.campaignId);
@@ -143,7 +144,7 @@ async function takeTurn(turn: Turn): Promise<void> {
     let recording: Promise<void> = Promise.resolve();
     while (next < requests.length && !isOver(turn)) {
       const request = requests[next++] ?? [];
-      const endings = await at.inFlight(() => sendRequest(turn, form, request));
+      const endings = await at.inFlight(chunk.class, () => sendRequest(turn, form, request));
       // The slot is free for the next call while this one is being recorded; one recording a lane at most.
       await recording;
       recording = recordEndings(turn, endings);

@@ -4,7 +4,6 @@
 // worker may have taken the chunk over.
 
 import { setTimeout as wait } from "node:timers/promises";
-import type { LimitFunction } from "p-limit";
 import type { Account } from "../src/domain/account.ts";
 import type { Batch, BatchForm, OutgoingMessage } from "../src/domain/batch.ts";
 import { VolleyError } from "../src/domain/errors.ts";
@@ -18,6 +17,7 @@ import type { Ending } from "../src/ledger/attempts.ts";
 import type { ClaimedChunk } from "../src/ledger/chunks.ts";
 import type { Ledger } from "../src/ledger/ledger.ts";
 import type { Circuits } from "../src/limits/circuit.ts";
+import type { InFlight } from "../src/limits/in-flight.ts";
 import type { Limiter, Permit } from "../src/limits/limiter.ts";
 import type { Logger } from "../src/platform/log.ts";
 import type { Provider, Reading } from "../src/providers/provider.ts";
@@ -39,7 +39,7 @@ export type AccountParts = {
   readonly provider: Provider;
   readonly unknownRules: UnknownRules;
   /** Bounds the calls of this process that are in flight at the account. */
-  readonly inFlight: LimitFunction;
+  readonly inFlight: InFlight;
 };
 
 /** One turn of work on one chunk. */
@@ -84,7 +84,9 @@ export async function sendRequest(
   const login = await getLogin(turn);
   if (login === null) return [];
   const segments = request.reduce((sum, message) => sum + message.segments, 0);
-  const permit = await parts.limiter.acquire(at.account, segments, signal).catch(() => null);
+  const permit = await parts.limiter
+    .acquire(at.account, segments, { signal, class: turn.chunk.class })
+    .catch(() => null);
   if (permit === null || isOver(turn)) return [];
 
   const callId = createCallId(turn.chunk.id);
@@ -192,7 +194,7 @@ async function call(turn: Turn, batch: Batch, { token }: Login, openedAtMs: numb
   try {
     const fresh = await parts.tokens.rejected(at.account, token.generation);
     const segments = batch.messages.reduce((sum, message) => sum + message.segments, 0);
-    const permit = await parts.limiter.acquire(at.account, segments, signal);
+    const permit = await parts.limiter.acquire(at.account, segments, { signal, class: turn.chunk.class });
     await permit.ready();
     if (performance.now() - openedAtMs > OPEN_TO_CALL_MAX_MS) return reading;
     return await send(fresh);

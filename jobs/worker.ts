@@ -5,13 +5,21 @@ import { setInterval } from "node:timers";
 import type { StepEnd } from "../src/domain/step-end.ts";
 import type { Parts } from "../src/parts.ts";
 import { type Consumer, consume } from "../src/queue/consume.ts";
-import { accountQueue, type Payload, SCHEDULE_QUEUE, WEBHOOK_QUEUE } from "../src/queue/queues.ts";
+import {
+  accountQueue,
+  type Lane,
+  lanes,
+  type Payload,
+  SCHEDULE_QUEUE,
+  WEBHOOK_QUEUE,
+} from "../src/queue/queues.ts";
 import { applyReports } from "./apply-reports.ts";
 import { askOverdue } from "./ask-overdue.ts";
 import { deliverDue, deliverWebhooks } from "./deliver-webhook.ts";
 import { reconcile } from "./reconcile.ts";
 import { refreshToken } from "./refresh-token.ts";
 import { releaseDue } from "./release-due.ts";
+import { retain } from "./retain.ts";
 import { sendChunk } from "./send-chunk.ts";
 
 export type Worker = {
@@ -20,13 +28,17 @@ export type Worker = {
   readonly close: (deadlineMs: number) => Promise<void>;
 };
 
-/** Chunks of one account that a process works on side by side: enough to hide the claim of the next one. */
-const CHUNKS_AT_ONCE = 4;
+/**
+ * Chunks of one account that a process works on side by side: of campaigns enough to hide the claim of the next one, of
+ * urgent messages, each of which is mostly a chunk of its own, enough to hide the whole way of one.
+ */
+const CHUNKS_AT_ONCE: Readonly<Record<Lane, number>> = { urgent: 20, bulk: 4 };
 const SWEEP_EVERY_MS = 5_000;
 const RELEASE_DUE_EVERY_MS = 1_000;
 const ASK_OVERDUE_EVERY_MS = 60_000;
 const APPLY_EVERY_MS = 1_000;
 const DELIVER_EVERY_MS = 1_000;
+const RETAIN_EVERY_MS = 3_600_000;
 /** Not below the ledger's ENDPOINTS_MAX, so that no endpoint waits for another. A job mostly waits for its receiver. */
 const ENDPOINTS_AT_ONCE = 100;
 /** The timers are slower than the schedules they stand in for, so that they find nothing to do. */
@@ -47,6 +59,8 @@ export async function startWorker(parts: Parts): Promise<Worker> {
         return releaseDue(parts);
       case "ask-overdue":
         return askOverdue(parts);
+      case "retain":
+        return retain(parts);
       case "apply-reports":
         return applyReports(parts);
       case "deliver-due":
@@ -59,7 +73,9 @@ export async function startWorker(parts: Parts): Promise<Worker> {
   };
   const names = [...parts.accounts.keys()];
   const consumers: Consumer[] = [
-    ...names.map((name) => ({ queue: accountQueue(name), concurrency: CHUNKS_AT_ONCE })),
+    ...names.flatMap((name) =>
+      lanes.map((lane) => ({ queue: accountQueue(name, lane), concurrency: CHUNKS_AT_ONCE[lane] })),
+    ),
     { queue: WEBHOOK_QUEUE, concurrency: ENDPOINTS_AT_ONCE },
     { queue: SCHEDULE_QUEUE, concurrency: 2 },
   ].map((one) => consume({ ...one, run, backend: engine.queueBackend, log }));
@@ -70,6 +86,7 @@ export async function startWorker(parts: Parts): Promise<Worker> {
     every(SWEEP_EVERY_MS * TIMER_SLOWER, () => reconcile(parts)),
     every(RELEASE_DUE_EVERY_MS * TIMER_SLOWER, () => releaseDue(parts)),
     every(ASK_OVERDUE_EVERY_MS * TIMER_SLOWER, () => askOverdue(parts)),
+    every(RETAIN_EVERY_MS * TIMER_SLOWER, () => retain(parts)),
     every(APPLY_EVERY_MS * TIMER_SLOWER, () => applyReports(parts)),
     every(DELIVER_EVERY_MS * TIMER_SLOWER, () => deliverDue(parts)),
     ...oauth.map((account) => every(refreshEveryMs * TIMER_SLOWER, () => refreshToken(parts, { account }))),
@@ -79,6 +96,7 @@ export async function startWorker(parts: Parts): Promise<Worker> {
     enqueue.schedule("reconcile", { step: "reconcile" }, SWEEP_EVERY_MS),
     enqueue.schedule("release-due", { step: "release-due" }, RELEASE_DUE_EVERY_MS),
     enqueue.schedule("ask-overdue", { step: "ask-overdue" }, ASK_OVERDUE_EVERY_MS),
+    enqueue.schedule("retain", { step: "retain" }, RETAIN_EVERY_MS),
     enqueue.schedule("apply-reports", { step: "apply-reports" }, APPLY_EVERY_MS),
     enqueue.schedule("deliver-due", { step: "deliver-due" }, DELIVER_EVERY_MS),
     ...oauth.map((account) =>

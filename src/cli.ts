@@ -219,6 +219,20 @@ optOut
     await exportOptOuts({ ...global(), ...options });
   });
 
+program
+  .command("erase <number>")
+  .description("forget a person: number, texts and what the person wrote; an opt-out holds")
+  .option("--country <code>", "country of a number without +: SE, GB ...")
+  .option("--json", "print JSON")
+  .addHelpText(
+    "after",
+    "\nExample:\n  volley erase +46701740605\n\nMessages that wait for the person are cancelled.",
+  )
+  .action(async (number, options) => {
+    const { erase } = await import("./cli/erase.ts");
+    await erase(number, { ...global(), ...options });
+  });
+
 addWebhookCommands(program.command("webhook").description("endpoints that hear of events"), {
   global,
   count: countOf(1, 500),

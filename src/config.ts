@@ -39,9 +39,9 @@ export type Config = {
   readonly optOuts: { readonly exempt: readonly MessageClass[] };
   /** True: webhooks may lead to this machine and private networks, and need no https. */
   readonly webhooks: { readonly allowPrivateAddresses: boolean };
+  /** Null: kept for ever. */
+  readonly retention: { readonly messagesDays: number | null; readonly bodiesDays: number | null };
   readonly log: LogLevel;
-  /** Settings that are read and checked but that this version does not act on yet. */
-  readonly notYetEnforced: readonly string[];
 };
 
 /** Finds and reads the configuration: `path`, else VOLLEY_CONFIG, else ./volley.yaml, else the defaults. */
@@ -141,8 +141,11 @@ function toConfig(
     quietHours: form.quietHours === undefined ? null : toQuietHours(form.quietHours),
     optOuts: form.optOuts,
     webhooks: form.webhooks,
+    retention: {
+      messagesDays: form.retention.messagesDays ?? null,
+      bodiesDays: form.retention.bodiesDays ?? null,
+    },
     log: form.log,
-    notYetEnforced: notYetEnforced(form),
   };
 }
 
@@ -173,10 +176,6 @@ function toReports(
         : { clientId: oauth2.clientId, clientSecret: sensitive(oauth2.clientSecret) },
     overdueAfterMs: overdueAfterSeconds * 1000,
   };
-}
-
-function notYetEnforced(form: FileForm): string[] {
-  return [...(form.retention === undefined ? [] : ["retention"])];
 }
 
 /** What no single field can know, told beside the faults of the fields: names must be unique, or must exist. */

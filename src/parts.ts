@@ -3,7 +3,6 @@
 // The database comes first and must answer; everything else may come and go while the process runs.
 
 import assert from "node:assert";
-import pLimit from "p-limit";
 import type { AccountParts } from "../jobs/send-request.ts";
 import type { Config } from "./config.ts";
 import { VolleyError } from "./domain/errors.ts";
@@ -15,6 +14,7 @@ import type { IntakeRules } from "./intake/choose-accounts.ts";
 import { createLeaseKeeper } from "./ledger/lease-keeper.ts";
 import { createLedger } from "./ledger/ledger.ts";
 import { createCircuits } from "./limits/circuit.ts";
+import { createInFlight } from "./limits/in-flight.ts";
 import { createLimiter } from "./limits/limiter.ts";
 import { openEmbeddedPostgres } from "./platform/embedded-postgres.ts";
 import { createHttpClient } from "./platform/http-client.ts";
@@ -151,7 +151,7 @@ function openAccounts(config: Config): ReadonlyMap<string, AccountParts> {
           account,
           provider,
           unknownRules: unknownRules(account.unknown, provider.lookUp !== null),
-          inFlight: pLimit(account.limits.inFlight),
+          inFlight: createInFlight(account.limits.inFlight),
         },
       ];
     }),

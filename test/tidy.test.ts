@@ -69,7 +69,7 @@ const owners: Readonly<Record<string, readonly string[]>> = {
   "libphonenumber-js": ["domain"],
   croner: ["domain"],
   ora: ["cli"],
-  "p-limit": ["parts"],
+  "p-limit": ["limits"],
   pg: ["platform"],
   pino: ["platform"],
   "temporal-polyfill": ["domain"],

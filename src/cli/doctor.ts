@@ -47,13 +47,6 @@ function printChecks(checks: readonly Check[], faults: number): void {
 function checkConfig(config: Config): Check[] {
   const where = config.file ?? "no file: the defaults";
   const checks: Check[] = [{ check: "configuration", state: "ok", text: where }];
-  for (const setting of config.notYetEnforced) {
-    checks.push({
-      check: setting,
-      state: "warning",
-      text: "is configured, but this version does not act on it",
-    });
-  }
   if (config.encryptionKey === null) {
     const text = "none: tokens lie in plain at rest. Set it (openssl rand -base64 32).";
     checks.push({ check: "encryptionKey", state: "warning", text });

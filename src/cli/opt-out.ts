@@ -104,7 +104,7 @@ export function takenBack(messages: number): string {
   return messages === 0 ? "" : `${grouped(messages)} waiting message${messages === 1 ? "" : "s"} suppressed.`;
 }
 
-function phoneNumber(text: string, countryCode: string | undefined): PhoneNumber {
+export function phoneNumber(text: string, countryCode: string | undefined): PhoneNumber {
   const country = countryCode === undefined ? undefined : parseCountry(countryCode);
   if (country?.ok === false) throw new VolleyError("usage", `--country: ${country.reason}`);
   const phone = parsePhoneNumber(text, country?.country);

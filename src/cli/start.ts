@@ -19,9 +19,6 @@ export async function start(options: GlobalOptions & { readonly role: Role }): P
   const stopped = untilStopped();
   const config = loadConfig(options.config);
   const log = createLog(config.log);
-  for (const setting of config.notYetEnforced) {
-    log.warn({ setting }, `${setting} is configured, but this version does not act on it`);
-  }
   await withPartsOf(config, log, DATABASE_WAIT_MS, async (parts) => {
     if (options.role !== "api") await getFirstTokens(parts);
     const worker = options.role === "api" ? null : await startWorker(parts);

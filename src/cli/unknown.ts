@@ -60,6 +60,11 @@ export async function resolveUnknown(
           "state_conflict",
           `Cannot send message ${id} again: all of its tries are used up. Resolve it as accepted or failed, and send a new message.`,
         );
+      case "no-content":
+        throw new VolleyError(
+          "state_conflict",
+          `Cannot send message ${id} again: its content has been removed. Resolve it as accepted or failed, and send a new message.`,
+        );
       default:
         say(as === "resend" ? `${resolved}: running workers send it.` : `${resolved}.`);
     }

@@ -225,7 +225,7 @@ export const fileForm = z.strictObject({
   webhooks: z.strictObject({ allowPrivateAddresses: yesOrNo.default(false) }).prefault({}),
   retention: z
     .strictObject({ messagesDays: count(36_500).optional(), bodiesDays: count(36_500).optional() })
-    .optional(),
+    .prefault({}),
   token: z.strictObject({ refreshEverySeconds: count(86_400).default(300) }).prefault({}),
   retry: z
     .strictObject({

@@ -49,7 +49,10 @@ export function createChunks(pool: Pool, { slot, exemptClasses }: Exemption & { 
   return {
     add: (chunk: NewChunk) => addChunk(pool, { exemptClasses }, chunk),
 
-    /** Fills a running campaign's window, per account, with its next chunks. */
+    /**
+     * Fills a running campaign's window, per account, with its next chunks. Campaigns that run side by side share
+     * the window, but each has at least two: all of them take turns, so a small one comes to its end in time.
+     */
     async release(campaignId: CampaignId, windowChunks: number): Promise<ReleasedChunk[]> {
       const { rows } = await pool.query<ReleasedChunk>({
         name: "release-chunks",
@@ -62,7 +65,9 @@ export function createChunks(pool: Pool, { slot, exemptClasses }: Exemption & { 
               select id from volley.chunk
               where campaign_id = c.id and account = a.name and state = 'waiting' and due_at <= now()
               order by due_at, id
-              limit greatest(0, $2 - (
+              limit greatest(0, greatest(
+                2, $2 / (select count(*) from volley.campaign where state = 'running')
+              ) - (
                 select count(*) from volley.chunk
                 where campaign_id = c.id and account = a.name and state = 'released'
               ))

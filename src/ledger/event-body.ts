@@ -2,10 +2,11 @@
 // text, and what was erased since is told no more.
 
 import type { EventBody } from "../domain/event.ts";
+import { ERASED } from "./erased.ts";
 
 /** For the tables of EVENT_SOURCES. */
 export const EVENT_COLUMNS = `e.id, e.type, e.created_at, e.message_id, e.campaign_id, e.reason, e.data,
-        e.inbound_id, e.opt_out is not null as is_opt_out, m.recipient,
+        e.inbound_id, e.opt_out is not null as is_opt_out, nullif(m.recipient, '${ERASED}') as recipient,
         coalesce(m.account, c.account) as account, m.segments, m.attempts, reported.code,
         i.account as inbound_account, i.sender, i.recipient as inbound_recipient, i.text as inbound_text,
         i.keyword, i.happened_at, s.recipient as opted_out, s.source`;

@@ -2,6 +2,7 @@
 
 import type { Pool } from "pg";
 import { ATTEMPTS_MAX, type MessageClass } from "../domain/message.ts";
+import type { PhoneNumber } from "../domain/phone-number.ts";
 import type { SealKey } from "../domain/seal.ts";
 import type { Queryable } from "../platform/postgres.ts";
 import { createAccountHealth } from "./account-health.ts";
@@ -12,12 +13,15 @@ import { createCampaigns, createDrafts } from "./campaigns.ts";
 import { createChunks } from "./chunks.ts";
 import { createDeliveries } from "./deliveries.ts";
 import { createEndpoints } from "./endpoints.ts";
+import { erasePerson } from "./erase.ts";
 import { createEvents } from "./events.ts";
 import { createIdempotency } from "./idempotency.ts";
 import { createInbox } from "./inbox.ts";
 import { createMessages } from "./messages.ts";
 import { isMigrated, migrateLedger } from "./migrate.ts";
+import { addPartitions } from "./partitions.ts";
 import { createReports } from "./reports.ts";
+import { createRetention } from "./retention.ts";
 import { createRetries } from "./retry-failed.ts";
 import { createSuppressions } from "./suppressions.ts";
 import { createUnknowns } from "./unknowns.ts";
@@ -71,7 +75,13 @@ export function createLedger({
       openOn: (db) => openCreators(db, { exemptClasses, encryptionKey }),
       encryptionKey,
     }),
-    migrate: () => migrateLedger(pool),
+    retention: createRetention(pool),
+    erase: (number: PhoneNumber) => erasePerson(pool, number, { slot: writer }),
+    async migrate() {
+      const migrated = await migrateLedger(pool);
+      await addPartitions(pool);
+      return migrated;
+    },
     isMigrated: () => isMigrated(pool),
   };
 }

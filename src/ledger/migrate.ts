@@ -5,7 +5,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import type { Pool } from "pg";
 
-/** One that rewrites or checks a large table takes its time; whoever waits for it sees a service that starts. */
+/** One that checks a large table takes its time, and other processes that start wait for it. */
 const MIGRATION_MS_MAX = 6 * 3_600_000;
 /** Any fixed number, the same for every version of Volley: "vlly" in ASCII. */
 const MIGRATION_LOCK = 0x766c6c79;
@@ -13,7 +13,8 @@ const MIGRATION_LOCK = 0x766c6c79;
 export async function migrateLedger(pool: Pool): Promise<{ readonly applied: readonly string[] }> {
   const client = await pool.connect();
   try {
-    await client.query("select pg_advisory_lock($1)", [MIGRATION_LOCK]);
+    await client.query(`set statement_timeout = ${MIGRATION_MS_MAX}`);
+    await client.query(patient(`select pg_advisory_lock(${MIGRATION_LOCK})`));
     await client.query(`
       create schema if not exists volley;
       create table if not exists volley.migration (name text primary key, applied_at timestamptz not null default now())
@@ -23,13 +24,10 @@ export async function migrateLedger(pool: Pool): Promise<{ readonly applied: rea
     const applied: string[] = [];
     for (const { name, sql } of readMigrations()) {
       if (known.has(name)) continue;
-      // The driver reads this bound, its types do not know it.
-      const statement = { text: sql, query_timeout: MIGRATION_MS_MAX };
       await client.query("begin");
       try {
         await client.query("set local search_path to volley");
-        await client.query("set local statement_timeout = 0");
-        await client.query(statement);
+        await client.query(patient(sql));
         await client.query("insert into volley.migration (name) values ($1)", [name]);
         await client.query("commit");
       } catch (error) {
@@ -43,6 +41,11 @@ export async function migrateLedger(pool: Pool): Promise<{ readonly applied: rea
     // Ends the session rather than unlocking: the lock goes with it, whatever state the session is in.
     client.release(true);
   }
+}
+
+/** The driver reads this bound; its types do not know it. */
+function patient(sql: string): { text: string; query_timeout: number } {
+  return { text: sql, query_timeout: MIGRATION_MS_MAX };
 }
 
 /** The newest migration's name is what readiness compares with. */

@@ -11,6 +11,7 @@ import type { CallId, CampaignId, MessageId } from "../domain/message.ts";
 import type { PhoneNumber } from "../domain/phone-number.ts";
 import type { ReportedState } from "../domain/report.ts";
 import { countMoves } from "./count-moves.ts";
+import { ERASED } from "./erased.ts";
 import { writeMessageEvents } from "./write-events.ts";
 
 export type Joining = {
@@ -108,7 +109,7 @@ export function createReports(pool: Pool, { slot }: { readonly slot: number }) {
           insert into volley.overdue (message_id, campaign_id, account, ask_at)
           select m.id, next.campaign_id, m.account, case when e.can_ask then now() end
           from next
-          join volley.message m on m.chunk_id = next.id and m.state = 'accepted'
+          join volley.message m on m.chunk_id = next.id and m.state = 'accepted' and m.recipient <> '${ERASED}'
           join expected e on e.account = m.account
           where not exists (
             select from volley.report r where r.joined_id = m.id and r.state = 'no-word'
@@ -307,22 +308,27 @@ const JOIN = `
           ),
           suppressed as (
             insert into volley.suppression (hash, recipient, reason, source)
-            select distinct on (m.recipient) volley.recipient_hash(m.recipient), m.recipient, d.reason, 'provider'
+            select distinct on (p.number) volley.recipient_hash(p.number), nullif(m.recipient, '${ERASED}'), d.reason,
+              'provider'
             from known k join due d on d.id = k.report_id and d.opted_out
             join volley.message m on m.id = k.message_id
+            cross join lateral (select coalesce(nullif(m.recipient, '${ERASED}'), d.recipient)) as p (number)
+            where p.number is not null
             on conflict (hash) do nothing
             returning hash, reason
           ),
           answered as (
             update volley.report r
             set joined_id = k.message_id, moved = coalesce(m.report_id = r.id, false),
-              join_at = case
-                when k.from_state <> 'sending' then null
-                when now() - r.received_at > interval '1 day' then null
-                else now() + greatest(interval '2 s', (now() - r.received_at) / 4) end
+              join_at = case when waits then now() + greatest(interval '2 s', (now() - r.received_at) / 4) end,
+              -- Of use for joining only; so that a report that comes late brings no erased number back.
+              recipient = case when waits then r.recipient end
             from due d
             left join known k on k.report_id = d.id
             left join moved m on m.id = k.message_id
+            cross join lateral (
+              select coalesce(k.from_state = 'sending', true) and now() - d.received_at <= interval '1 day'
+            ) as w (waits)
             where r.id = d.id
             returning k.message_id
           ),

@@ -4,6 +4,7 @@ import type { Pool } from "pg";
 import type { CallId, CampaignId, MessageClass, MessageId, MessageState } from "../domain/message.ts";
 import type { PhoneNumber } from "../domain/phone-number.ts";
 import { countMoves } from "./count-moves.ts";
+import { ERASED } from "./erased.ts";
 import { reopenWork } from "./reopen-work.ts";
 import { writeMessageEvents } from "./write-events.ts";
 
@@ -26,8 +27,8 @@ export type OpenUnknown = {
 export const resolutions = ["accepted", "resend", "failed"] as const;
 export type Resolution = (typeof resolutions)[number];
 
-/** no-try-left: four calls were made; a fifth would break the promise. */
-export type Resolved = MessageState | "not-unknown" | "no-try-left";
+/** no-try-left: four calls were made; a fifth would break the promise. no-content: nothing of it is left to send. */
+export type Resolved = MessageState | "not-unknown" | "no-try-left" | "no-content";
 
 export const UNKNOWNS_LISTED_MAX = 500;
 
@@ -66,16 +67,22 @@ export async function resolveUnknown(
   id: MessageId,
   as: Resolution,
 ): Promise<Resolved> {
-  const { rows } = await pool.query<{ state: MessageState | null; found: boolean }>(
+  const { rows } = await pool.query<{
+    state: MessageState | null;
+    found: boolean;
+    has_content: boolean | null;
+  }>(
     `with target as (
-       select m.id, m.call_id, m.chunk_id, m.attempts from volley.message m
+       select m.id, m.call_id, m.chunk_id, m.attempts,
+         m.recipient <> '${ERASED}' and (m.text is not null or m.field_values is not null) as has_content
+       from volley.message m
        where m.id = $1 and m.state = 'unknown' for update
      ),
      moved as (
        update volley.message m
        set state = case $2 when 'resend' then 'queued' else $2 end::volley.message_state,
          reason = 'resolved-by-person', due_at = null, changed_at = now()
-       from target t where m.id = t.id and ($2 <> 'resend' or t.attempts < $4)
+       from target t where m.id = t.id and ($2 <> 'resend' or (t.attempts < $4 and t.has_content))
        returning m.id, m.state, m.reason, m.chunk_id, m.call_id,
          (select campaign_id from volley.chunk c where c.id = t.chunk_id) as campaign_id
      ),
@@ -87,12 +94,13 @@ export async function resolveUnknown(
      ${reopenWork("moved")},
      ${countMoves({ from: "unknown", moved: "moved", slot: "$3" })},
      ${writeMessageEvents({ moved: "moved" })}
-     select (select state from moved) as state, exists (select from target) as found`,
+     select (select state from moved) as state, exists (select from target) as found,
+       (select has_content from target) as has_content`,
     [id, as, slot, attemptsMax],
   );
   const [row] = rows;
   if (row === undefined || !row.found) return "not-unknown";
-  return row.state ?? "no-try-left";
+  return row.state ?? (row.has_content === false ? "no-content" : "no-try-left");
 }
 
 type UnknownRow = {

@@ -8,6 +8,7 @@ import type { CallId, CampaignId, MessageClass, MessageId, MessageState } from "
 import type { PhoneNumber } from "../domain/phone-number.ts";
 import type { TimeZone } from "../domain/time-zone.ts";
 import { countMoves } from "./count-moves.ts";
+import { ERASED } from "./erased.ts";
 import { reopenWork } from "./reopen-work.ts";
 import { listUnknowns, type Resolution, resolveUnknown } from "./resolve-unknown.ts";
 import { MESSAGE_COLUMNS, type MessageRow, toStoredMessage } from "./stored-message.ts";
@@ -100,14 +101,14 @@ export function createUnknowns(
       }));
     },
 
-    /** Null: there is no such call any more. A message of an unknown never leaves its chunk, so that is where they are. */
+    /** Null: there is no such call any more. People who were erased are left out. A message of an unknown never leaves its chunk, so that is where they are. */
     async loadCall(callId: CallId): Promise<StoredCall | null> {
       const { rows } = await pool.query<MessageRow & { sender: string | null; template: string | null }>(
         `select ${MESSAGE_COLUMNS}, c.sender, k.template
          from volley.message m
          join volley.chunk c on c.id = m.chunk_id
          left join volley.campaign k on k.id = c.campaign_id
-         where m.chunk_id = $1 and m.call_id = $2
+         where m.chunk_id = $1 and m.call_id = $2 and m.recipient <> '${ERASED}'
          order by m.position, m.id`,
         [chunkOf(callId), callId],
       );
@@ -119,7 +120,7 @@ export function createUnknowns(
     /**
      * Leave to make the same call again under the same id. It counts as a try of each of its unknown messages
      * and is committed before the call, like every attempt; all of them may be sent now, or none is. `never`:
-     * somebody among them opted out, is too late or has no try left.
+     * somebody among them opted out, is too late or has no try left, or was erased, and so it is not the same call.
      */
     async grantRepeat(callId: CallId): Promise<"granted" | "not-now" | "never"> {
       const { rows } = await pool.query<{ verdict: "granted" | "not-now" | "never" }>(
@@ -136,6 +137,9 @@ export function createUnknowns(
          verdict as (
            select case
              when not coalesce(bool_and(may), false) then 'never'
+             when exists (
+               select from volley.message where chunk_id = $1 and call_id = $2 and recipient = '${ERASED}'
+             ) then 'never'
              when not coalesce((select runs from running), true) then 'not-now'
              else 'granted' end as verdict
            from asked

@@ -9,6 +9,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Account } from "../domain/account.ts";
+import type { MessageClass } from "../domain/message.ts";
 import type { RateCells } from "../engine/engine.ts";
 import type { Logger } from "../platform/log.ts";
 import type { Lead } from "./lead.ts";
@@ -24,12 +25,18 @@ const READY_MS_MAX = 8_000;
 
 export type Limiter = {
   /** Resolves with a slot up to a moment ahead. Rejects only with the signal's reason. */
-  readonly acquire: (account: Account, segments: number, signal?: AbortSignal) => Promise<Permit>;
+  readonly acquire: (account: Account, segments: number, call?: CallToPermit) => Promise<Permit>;
   /** For the whole fleet. Never throws: this process keeps the pause also when the engine cannot be told. */
   readonly pause: (account: Account, pauseMs: number, reason: string) => Promise<void>;
   readonly state: (
     account: Account,
   ) => Promise<{ readonly pausedMs: number; readonly reason: string | null }>;
+};
+
+export type CallToPermit = {
+  readonly signal?: AbortSignal | undefined;
+  /** More urgent ones come first. Default: transactional. */
+  readonly class?: MessageClass;
 };
 
 export type Permit = {
@@ -58,15 +65,16 @@ export function createLimiter({ rates, log }: { readonly rates: RateCells; reado
   }
 
   return {
-    async acquire(account, segments, signal) {
+    async acquire(account, segments, { signal, class: ofClass = "transactional" } = {}) {
       const line = lineOf(account);
       const { limits } = account;
-      const slot = await line.join({ limits, segments, place: "back" }, signal);
+      const call = { limits, segments, class: ofClass };
+      const slot = await line.join({ ...call, place: "back" }, signal);
       return {
         ready: () =>
           waitFor(slot, line.lead, (deadline) => {
             const signals = signal === undefined ? [deadline] : [deadline, signal];
-            return line.join({ limits, segments, place: "front" }, AbortSignal.any(signals));
+            return line.join({ ...call, place: "front" }, AbortSignal.any(signals));
           }),
       };
     },

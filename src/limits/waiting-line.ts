@@ -1,4 +1,4 @@
-// The line of calls that wait at one account in this process, first come, first served.
+// The line of calls that wait at one account in this process: urgent classes first, each class in its order.
 //
 // One pump a line asks the engine for all that wait at once, and leases slots up to LEASE_MS ahead: so the
 // engine is asked some twenty times a second at most, however many calls leave, and never twice at a time.
@@ -8,7 +8,9 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AccountLimits } from "../domain/account.ts";
+import type { MessageClass } from "../domain/message.ts";
 import type { RateCells, RateGrant } from "../engine/engine.ts";
+import { createClassLine } from "./class-line.ts";
 import { createEngineClock } from "./engine-clock.ts";
 import { createLead, type Lead } from "./lead.ts";
 
@@ -31,7 +33,12 @@ export type Slot = {
 
 export type WaitingLine = {
   readonly join: (
-    call: { readonly limits: AccountLimits; readonly segments: number; readonly place: "front" | "back" },
+    call: {
+      readonly limits: AccountLimits;
+      readonly segments: number;
+      readonly class: MessageClass;
+      readonly place: "front" | "back";
+    },
     signal: AbortSignal | undefined,
   ) => Promise<Slot>;
   /** No ask before then, also when the engine could not be told of the pause. */
@@ -55,7 +62,7 @@ type Waiter = {
 export function createWaitingLine({ account, rates, onAnswer }: LineOptions): WaitingLine {
   const clock = createEngineClock();
   const lead = createLead();
-  let waiting: Waiter[] = [];
+  const waiting = createClassLine<Waiter>();
   let limits: AccountLimits = { requestsPerSecond: 1, segmentsPerSecond: null, inFlight: 1 };
   let pumping = false;
   let heldUntilMs = 0;
@@ -63,7 +70,7 @@ export function createWaitingLine({ account, rates, onAnswer }: LineOptions): Wa
   async function pump(): Promise<void> {
     // Calls of the same tick share the first ask.
     await Promise.resolve();
-    for (let failures = 0; waiting.length > 0; waiting = waiting.filter(isUnsettled)) {
+    for (let failures = 0; !waiting.isEmpty(); waiting.keep(isUnsettled)) {
       const heldMs = heldUntilMs - performance.now();
       if (heldMs > 0) {
         await sleep(Math.min(heldMs, WAIT_MS_MAX));
@@ -88,7 +95,7 @@ export function createWaitingLine({ account, rates, onAnswer }: LineOptions): Wa
     const leadMs = lead.now();
     // Beyond what one lease can grant there is no use in asking.
     const countMax = Math.min(ASK_MAX, Math.ceil((limits.requestsPerSecond * LEASE_MS) / 1_000) + 1);
-    const asked = waiting.slice(0, countMax);
+    const asked = waiting.head(countMax);
     const sentMs = performance.now();
     const grant: RateGrant = await rates.take(account, {
       requestsPerSecond: limits.requestsPerSecond,
@@ -102,6 +109,7 @@ export function createWaitingLine({ account, rates, onAnswer }: LineOptions): Wa
       // The slot of a call that gave up meanwhile is lost: it was cut for that call's segments.
       asked[index]?.grant({ atMs: clock.toLocalMs(grant.nowMs + slotMs), leadMs });
     }
+    waiting.served(grant.slotsMs.length);
     if (grant.slotsMs.length === asked.length) return 0;
     return Math.min(WAIT_MS_MAX, Math.max(1, grant.waitMs - Math.random() * WAIT_JITTER_MS));
   }
@@ -130,8 +138,7 @@ export function createWaitingLine({ account, rates, onAnswer }: LineOptions): Wa
         },
       };
       signal?.addEventListener("abort", abort, { once: true });
-      if (call.place === "front") waiting.unshift(waiter);
-      else waiting.push(waiter);
+      waiting.add(waiter, call.class, call.place);
       if (!pumping) {
         pumping = true;
         void pump();

@@ -3,11 +3,11 @@
 // A job that stalls or runs twice is harmless here: the ledger grants each message once. So a stalled job is
 // always run again, and an error is "again, later", never a failed job that nobody looks at.
 
-import { DelayedError, type Job, Worker } from "bullmq";
+import { DelayedError, type Job, type JobsOptions, type Queue, Worker } from "bullmq";
 import type { StepEnd } from "../domain/step-end.ts";
 import type { QueueBackend } from "../engine/engine.ts";
 import type { Logger } from "../platform/log.ts";
-import type { Payload } from "./queues.ts";
+import { openQueue, type Payload } from "./queues.ts";
 
 export type Consumer = {
   readonly isRunning: () => boolean;
@@ -34,6 +34,13 @@ const AGAIN_MARGIN_MS = 20;
 
 export function consume({ queue, concurrency, run, backend, log }: ConsumeOptions): Consumer {
   const closing = new AbortController();
+  /** Jobs that are done for now, and stand in line again when the queue has heard so. */
+  const over = new Set<Job<Payload>>();
+  let opened: Queue<Payload> | null = null;
+  const line = () => {
+    opened ??= openQueue(queue, backend, log);
+    return opened;
+  };
   const steps = new Set<Promise<StepEnd>>();
 
   async function process(
@@ -53,6 +60,9 @@ export function consume({ queue, concurrency, run, backend, log }: ConsumeOption
         return;
       case "stop":
         log.warn({ queue, job: job.id, reason: end.reason }, "step stopped");
+        return;
+      case "turn-over":
+        over.add(job);
         return;
       case "again":
         await job.moveToDelayed(Date.now() + Math.ceil(end.afterMs) + AGAIN_MARGIN_MS, token);
@@ -78,6 +88,13 @@ export function consume({ queue, concurrency, run, backend, log }: ConsumeOption
     },
     backend.factory as never,
   ) as Worker<Payload>;
+  worker.on("completed", (job) => {
+    // Only now is the job's id free again. A process that dies here leaves a released chunk, which the sweep finds.
+    if (over.delete(job))
+      line()
+        .add(job.name, job.data, nextTurn(job))
+        .catch(() => undefined);
+  });
   worker.on("error", (error) => log.debug({ queue, err: error.message }, "worker connection"));
   worker.on("lockRenewalFailed", (jobs: string[]) => {
     for (const job of jobs) worker.cancelJob(job, "the job's lock was lost");
@@ -93,8 +110,13 @@ export function consume({ queue, concurrency, run, backend, log }: ConsumeOption
       // BullMQ's own closing has no limit, and with its server away it never ends.
       const leftMs = Math.max(0, deadline - performance.now());
       await within(Math.min(leftMs, CLOSE_MS_MAX), closed);
+      await within(CLOSE_MS_MAX, opened?.close().catch(() => undefined) ?? Promise.resolve());
     },
   };
+}
+
+function nextTurn({ id, opts: { priority } }: Job<Payload>): JobsOptions {
+  return { ...(id === undefined ? {} : { jobId: id }), ...(priority === undefined ? {} : { priority }) };
 }
 
 async function within(ms: number, work: Promise<unknown>): Promise<void> {

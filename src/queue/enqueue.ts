@@ -11,6 +11,7 @@ import {
   accountQueue,
   chunkJob,
   endpointJob,
+  laneOf,
   openQueue,
   type Payload,
   SCHEDULE_QUEUE,
@@ -51,10 +52,8 @@ export function createEnqueue({
 
   return {
     async chunks(chunks) {
-      const byAccount = Map.groupBy(chunks, (chunk) => chunk.account);
-      const adds = [...byAccount].map(([account, ours]) =>
-        queueFor(accountQueue(account)).addBulk(ours.map(chunkJob)),
-      );
+      const byQueue = Map.groupBy(chunks, (chunk) => accountQueue(chunk.account, laneOf(chunk.class)));
+      const adds = [...byQueue].map(([queue, ours]) => queueFor(queue).addBulk(ours.map(chunkJob)));
       const added = await inTime(Promise.all(adds));
       if (!added)
         log.warn({ chunks: chunks.length }, "the queue did not take chunks in time; the sweep will add them");

@@ -1,7 +1,8 @@
 // [2] Names of queues, payloads and job ids. Jobs carry ids and nothing else: the ledger is the truth, and a
 // queue that was emptied is filled again from it.
 //
-// One queue an account, so that a slow provider holds up nobody else, one for webhooks and one for the schedules.
+// Two queues an account, so that a slow provider holds up nobody else and a one-time code waits behind no campaign;
+// one for webhooks and one for the schedules.
 
 import { type JobsOptions, Queue } from "bullmq";
 import type { ChunkId } from "../domain/campaign.ts";
@@ -15,17 +16,30 @@ export type RefreshToken = { readonly step: "refresh-token"; readonly account: s
 export type Reconcile = { readonly step: "reconcile" };
 export type ReleaseDue = { readonly step: "release-due" };
 export type AskOverdue = { readonly step: "ask-overdue" };
+export type Retain = { readonly step: "retain" };
 export type ApplyReports = { readonly step: "apply-reports" };
 export type DeliverDue = { readonly step: "deliver-due" };
 export type DeliverWebhooks = { readonly step: "deliver-webhooks"; readonly endpoint: EndpointId };
-export type ScheduledPayload = RefreshToken | Reconcile | ReleaseDue | AskOverdue | ApplyReports | DeliverDue;
+export type ScheduledPayload =
+  | RefreshToken
+  | Reconcile
+  | ReleaseDue
+  | AskOverdue
+  | Retain
+  | ApplyReports
+  | DeliverDue;
 export type Payload = SendChunk | DeliverWebhooks | ScheduledPayload;
 
 export const SCHEDULE_QUEUE = "schedule";
 export const WEBHOOK_QUEUE = "webhooks";
-export const accountQueue = (account: string): string => `send-${account}`;
+/** Urgent messages have workers of their own. */
+export const lanes = ["urgent", "bulk"] as const;
+export type Lane = (typeof lanes)[number];
+export const accountQueue = (account: string, lane: Lane): string => `${lane}-${account}`;
+export const laneOf = (messageClass: MessageClass): Lane =>
+  messageClass === "transactional" ? "urgent" : "bulk";
 
-/** BullMQ: smaller goes first. A one-time code does not wait behind a campaign. */
+/** BullMQ: smaller goes first; within one, each chunk has its turn and stands in line again. */
 const priorities: Readonly<Record<MessageClass, number>> = { transactional: 1, reminder: 2, marketing: 3 };
 
 /** One id a chunk: adding it twice is adding it once. No ":" and not all digits, both of which BullMQ refuses. */

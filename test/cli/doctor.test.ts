@@ -185,11 +185,10 @@ describe("a fault", () => {
 it("a fixed key, a missing sender and what lies in plain are told, and are no fault", async () => {
   const examined = await examine({
     encryptionKey: undefined,
-    retention: { messagesDays: 90 },
     accounts: [accountAt(simulator.url, "smscx", { credentials: { apiKey: "demo-key" } })],
   });
   expect(examined).toMatchObject({ code: 0, ok: true });
   const warned = examined.checks.filter(({ state }) => state === "warning").map(({ check }) => check);
-  expect(warned).toEqual(["retention", "encryptionKey", "account smscx, from", "account smscx, reports"]);
+  expect(warned).toEqual(["encryptionKey", "account smscx, from", "account smscx, reports"]);
   expect(examined.checks.at(-1)?.text).toMatch(/logs in with a fixed key/);
 });

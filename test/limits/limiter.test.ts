@@ -90,12 +90,12 @@ describe.each(testEngines)("limiter on $name", ({ open }) => {
     const first = await limiter.acquire(account, 1);
     await first.ready();
     const stop = new AbortController();
-    const given = limiter.acquire(account, 1, stop.signal);
+    const given = limiter.acquire(account, 1, { signal: stop.signal });
     const next = limiter.acquire(account, 1);
     stop.abort(new Error("shutting down"));
     await expect(given).rejects.toThrow("shutting down");
     await (await next).ready();
-    await expect(limiter.acquire(account, 1, stop.signal)).rejects.toThrow("shutting down");
+    await expect(limiter.acquire(account, 1, { signal: stop.signal })).rejects.toThrow("shutting down");
   });
 
   test("who comes late gets a new slot instead of pressing calls together", async () => {
@@ -177,7 +177,7 @@ async function callUntil(
 ): Promise<void> {
   while (!signal.aborted) {
     try {
-      const permit = await limiter.acquire(account, 1, signal);
+      const permit = await limiter.acquire(account, 1, { signal });
       await permit.ready();
       times.push(performance.now());
     } catch (error) {

@@ -1,7 +1,7 @@
 // How a step's end becomes the queue's next move, on both engines.
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { again, done, stop } from "../../src/domain/step-end.ts";
+import { again, done, stop, turnOver } from "../../src/domain/step-end.ts";
 import { type TestEngine, testEngines } from "../engine/engines.ts";
 import { notedStep, openAccount } from "./setup.ts";
 
@@ -67,14 +67,32 @@ describe.each(testEngines)("on $name", ({ open }) => {
     await expect.poll(account.size).toBe(0);
   });
 
-  it("a one-time code does not wait behind a campaign; chunks of a class keep their order", async () => {
+  it("urgent chunks have a line of their own; in the other, chunks of a class keep their order", async () => {
     const account = openAccount(bundle.engine);
     await account.add({ id: "1" }, { id: "2" }, { id: "3", class: "reminder" });
     await account.add({ id: "4", class: "reminder" }, { id: "5", class: "transactional" }, { id: "6" });
-    const step = notedStep(() => done);
+    const urgent = notedStep(() => done);
+    account.consume(urgent.run, 1, "urgent");
+    await urgent.untilRuns(1);
+    expect(urgent.runs.map(({ chunk }) => chunk)).toEqual(["5"]);
+    const bulk = notedStep(() => done);
+    account.consume(bulk.run);
+    await bulk.untilRuns(5);
+    expect(bulk.runs.map(({ chunk }) => chunk)).toEqual(["3", "4", "1", "2", "6"]);
+  });
+
+  it("a chunk whose turn is over stands in line again, behind all who wait", async () => {
+    const account = openAccount(bundle.engine);
+    await account.add({ id: "1" }, { id: "2" }, { id: "3" });
+    const step = notedStep((_, run) => (run <= 6 ? turnOver : done));
     account.consume(step.run);
-    await step.untilRuns(6);
-    expect(step.runs.map(({ chunk }) => chunk)).toEqual(["5", "3", "4", "1", "2", "6"]);
+    await step.untilRuns(9);
+    expect(step.runs.map(({ chunk }) => chunk).slice(0, 3)).toEqual(["1", "2", "3"]);
+    for (const chunk of ["1", "2", "3"]) {
+      const rounds = step.runs.flatMap((run, index) => (run.chunk === chunk ? [index] : []));
+      expect(rounds, `runs of chunk ${chunk}`).toHaveLength(3);
+    }
+    await expect.poll(() => account.size(), { timeout: 5_000 }).toBe(0);
   });
 
   it("close takes no more jobs, aborts the steps and waits for them", async () => {

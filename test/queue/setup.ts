@@ -8,7 +8,7 @@ import type { StepEnd } from "../../src/domain/step-end.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { type Consumer, consume } from "../../src/queue/consume.ts";
 import { createEnqueue } from "../../src/queue/enqueue.ts";
-import { accountQueue, openQueue, type Payload } from "../../src/queue/queues.ts";
+import { accountQueue, type Lane, openQueue, type Payload } from "../../src/queue/queues.ts";
 import { silentLog } from "../engine/engines.ts";
 
 export type Run = (payload: Payload, signal: AbortSignal) => Promise<StepEnd>;
@@ -18,7 +18,7 @@ export function openAccount({ queueBackend: backend }: Pick<Engine, "queueBacken
   const account = `main-${randomUUID().slice(0, 8)}`;
   const log = silentLog;
   const enqueue = createEnqueue({ backend, log });
-  const queue = openQueue(accountQueue(account), backend, log);
+  const queue = openQueue(accountQueue(account, "bulk"), backend, log);
   onTestFinished(async () => {
     await Promise.all([enqueue.close(), queue.close()]);
   });
@@ -32,8 +32,8 @@ export function openAccount({ queueBackend: backend }: Pick<Engine, "queueBacken
       const counts = await queue.getJobCounts();
       return Object.values(counts).reduce((sum, count) => sum + count, 0);
     },
-    consume(run: Run, concurrency = 1): Consumer {
-      const consumer = consume({ queue: accountQueue(account), concurrency, run, backend, log });
+    consume(run: Run, concurrency = 1, lane: Lane = "bulk"): Consumer {
+      const consumer = consume({ queue: accountQueue(account, lane), concurrency, run, backend, log });
       onTestFinished(() => consumer.close(5_000));
       return consumer;
     },

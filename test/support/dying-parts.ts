@@ -6,8 +6,8 @@
 //
 // A dead process makes no further call: from then on nothing of it reaches the ledger or a provider.
 
-import pLimit from "p-limit";
 import type { SendChunkParts } from "../../jobs/send-chunk.ts";
+import { createInFlight } from "../../src/limits/in-flight.ts";
 
 export const deaths = ["before", "after", "throws"] as const;
 export type Death = (typeof deaths)[number];
@@ -59,7 +59,7 @@ export function createDyingParts<P extends Mortal>(parts: P, death: Death, at: n
       accounts: new Map(
         [...parts.accounts].map(([name, at]) => [
           name,
-          { ...at, inFlight: pLimit(at.account.limits.inFlight) },
+          { ...at, inFlight: createInFlight(at.account.limits.inFlight) },
         ]),
       ),
       ledger: wrap(parts.ledger, around),

@@ -21,7 +21,7 @@ import { openParts, type Parts } from "../../src/parts.ts";
 import { findFreePort } from "../../src/platform/free-port.ts";
 import { createPool } from "../../src/platform/postgres.ts";
 import { type ProviderName, providerNames } from "../../src/providers/index.ts";
-import { accountQueue, openQueue } from "../../src/queue/queues.ts";
+import { accountQueue, lanes, openQueue } from "../../src/queue/queues.ts";
 import type { SimulatorOptions } from "../../src/simulator/options.ts";
 import { createSimulator, type Simulator } from "../../src/simulator/server.ts";
 import { createDatabase } from "./database.ts";
@@ -167,10 +167,12 @@ export async function openRoute(options: RouteOptions = {}) {
     async passMinute(): Promise<void> {
       await pool.query("update volley.chunk set lease_until = now() where lease is not null");
       for (const name of parts.accounts.keys()) {
-        const queue = openQueue(accountQueue(name), parts.engine.queueBackend, silent);
-        await queue.obliterate({ force: true });
-        await queue.resume();
-        await queue.close();
+        for (const lane of lanes) {
+          const queue = openQueue(accountQueue(name, lane), parts.engine.queueBackend, silent);
+          await queue.obliterate({ force: true });
+          await queue.resume();
+          await queue.close();
+        }
       }
       await reconcile(parts);
     },

@@ -1,4 +1,4 @@
--- Messages cut by time, so that old ones go as whole tables: partitions.ts makes the weeks to come, retention.ts
+-- Messages cut by time, so that old ones go as whole tables: partitions.ts makes the months to come, retention.ts
 -- drops those that are past.
 
 alter table message rename to message_first;
@@ -11,15 +11,15 @@ alter table message add primary key (id);
 create index message_chunk on message (chunk_id);
 create index message_recipient on message (recipient, id);
 
--- Ids of no week that has a partition: of weeks that were dropped (a draft of last year gets recipients), and of clocks
+-- Ids of no month that has a partition: of months that were dropped (a draft of last year gets recipients), and of clocks
 -- that go wrong. So no insert fails for want of a partition.
 create table message_rest partition of message default with (fillfactor = 70);
 
--- The table as it was is the partition of all that came before next Monday.
+-- The table as it was is the partition of all that came before the next month.
 do $$
 declare
-  next_monday constant timestamptz := (date_trunc('week', now() at time zone 'UTC') + interval '1 week') at time zone 'UTC';
-  bound constant uuid := (lpad(to_hex((extract(epoch from next_monday) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid;
+  next_month constant timestamptz := (date_trunc('month', now() at time zone 'UTC') + interval '1 month') at time zone 'UTC';
+  bound constant uuid := (lpad(to_hex((extract(epoch from next_month) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid;
 begin
   with later as (delete from message_first where id >= bound returning *)
   insert into message_rest select * from later;
