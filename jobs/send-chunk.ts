@@ -53,8 +53,8 @@ export async function sendChunk(
   const hours = openHours(chunk, parts.quietHours);
   if ("closedUntil" in hours) return passOn(parts, at, chunk, hours.closedUntil);
   parts.leases.hold(chunk.lease);
-  const endsAtMs = performance.now() + TURN_MS;
-  const turn: Turn = { chunk, parts, at, signal, endsAtMs, ...hours, over: false, tryFailed: false };
+  const ended = AbortSignal.any([signal, AbortSignal.timeout(TURN_MS)]);
+  const turn: Turn = { chunk, parts, at, signal, ended, ...hours, over: false, tryFailed: false };
   try {
     if (chunk.fenced > 0)
       parts.log.warn(

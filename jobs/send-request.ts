@@ -47,8 +47,10 @@ export type Turn = {
   readonly chunk: ClaimedChunk;
   readonly parts: SendRequestParts;
   readonly at: AccountParts;
+  /** The worker stops, or lost the job. */
   readonly signal: AbortSignal;
-  readonly endsAtMs: number;
+  /** Others have their turn from then on: what has no slot yet gets none, what has one is sent. */
+  readonly ended: AbortSignal;
   /** Then the quiet hours of its people begin; undefined: never. */
   readonly openUntil: Date | undefined;
   /** Set when an attempt of this turn was provably not sent: its message may go on through another account. */
@@ -70,7 +72,7 @@ const RECORD_RETRY_MS = 500;
 const RECORD_TRIES_MAX = 1_200;
 
 export function isOver(turn: Turn): boolean {
-  return turn.over || turn.signal.aborted || performance.now() > turn.endsAtMs;
+  return turn.over || turn.ended.aborted;
 }
 
 /** Answers how the attempts that it opened ended; empty when nothing was opened. */
@@ -85,9 +87,9 @@ export async function sendRequest(
   if (login === null) return [];
   const segments = request.reduce((sum, message) => sum + message.segments, 0);
   const permit = await parts.limiter
-    .acquire(at.account, segments, { signal, class: turn.chunk.class })
+    .acquire(at.account, segments, { signal: turn.ended, class: turn.chunk.class })
     .catch(() => null);
-  if (permit === null || isOver(turn)) return [];
+  if (permit === null || turn.over || signal.aborted) return [];
 
   const callId = createCallId(turn.chunk.id);
   const openedAtMs = performance.now();
@@ -95,7 +97,7 @@ export async function sendRequest(
   if (opened === null) return putOff(turn, request, callId, "not-opened");
   if (opened.length === 0) return [];
 
-  if (!(await isReady(permit))) return putOff(turn, opened, callId, "no-slot");
+  if (!(await isReady(permit, signal))) return putOff(turn, opened, callId, "no-slot");
   if (performance.now() - openedAtMs > OPEN_TO_CALL_MAX_MS)
     return putOff(turn, opened, callId, "opened-too-long-ago");
   const calledAtMs = performance.now();
@@ -127,8 +129,8 @@ export async function recordEndings(
 }
 
 /** False: the slot was missed and no other came in time. */
-function isReady(permit: Permit): Promise<boolean> {
-  return permit.ready().then(
+function isReady(permit: Permit, signal: AbortSignal): Promise<boolean> {
+  return permit.ready(signal).then(
     () => true,
     () => false,
   );
@@ -195,7 +197,7 @@ async function call(turn: Turn, batch: Batch, { token }: Login, openedAtMs: numb
     const fresh = await parts.tokens.rejected(at.account, token.generation);
     const segments = batch.messages.reduce((sum, message) => sum + message.segments, 0);
     const permit = await parts.limiter.acquire(at.account, segments, { signal, class: turn.chunk.class });
-    await permit.ready();
+    await permit.ready(signal);
     if (performance.now() - openedAtMs > OPEN_TO_CALL_MAX_MS) return reading;
     return await send(fresh);
   } catch (error) {

@@ -199,13 +199,13 @@ export async function showOne(parts: Parts, id: CampaignId, asJson: boolean): Pr
   const summary = await summaryOf(parts, id);
   if (asJson) return printJson(summary);
   const { name } = await findCampaign(parts, id);
-  const { state, total, counts, overdue = 0 } = summary;
+  const { state, total, counts, overdue = 0, rate, reason } = summary;
   printTable(
     ["CAMPAIGN", "STATE", "TOTAL", ...Object.keys(counts).map((one) => one.toUpperCase())],
     [[name, state, total, ...Object.values(counts)]],
   );
-  if (summary.rate !== null) print(`rate: ${grouped(Math.round(summary.rate))}/s${leftOf(summary)}`);
-  if (summary.reason !== null) print(`paused: ${summary.reason}`);
+  if (rate !== undefined) print(`rate: ${grouped(Math.round(rate))}/s${leftOf(rate, counts)}`);
+  if (reason !== undefined) print(`paused: ${reason}`);
   if (overdue > 0)
     print(`overdue: ${grouped(overdue)} accepted, without a final report in their account's time`);
 }
@@ -214,13 +214,18 @@ export async function summaryOf(parts: Parts, id: CampaignId) {
   const { state, reason, total, rate, startAt, startedAt, finishedAt } = await findCampaign(parts, id);
   const counts = await parts.ledger.campaigns.counts(id);
   const overdue = await parts.ledger.reports.countOverdue(id);
-  const shown = overdue === 0 ? {} : { overdue };
-  return { id, state, reason, total, counts, ...shown, rate, startAt, startedAt, finishedAt };
+  const shown = {
+    ...(overdue === 0 ? {} : { overdue }),
+    ...(reason === null ? {} : { reason }),
+    ...(rate === null ? {} : { rate }),
+    ...(startAt === null ? {} : { startAt }),
+  };
+  return { id, state, total, counts, ...shown, startedAt, finishedAt };
 }
 
-function leftOf({ rate, counts }: { readonly rate: number | null; readonly counts: StateCounts }): string {
+function leftOf(rate: number, counts: StateCounts): string {
   const open = openStates.reduce((sum, state) => sum + (counts[state] ?? 0), 0);
-  return rate === null || rate === 0 || open === 0 ? "" : `, ${duration((open / rate) * 1000)} left`;
+  return rate === 0 || open === 0 ? "" : `, ${duration((open / rate) * 1000)} left`;
 }
 
 /** Shows the progress until the campaign is finished, and what its accounts wait for meanwhile. */

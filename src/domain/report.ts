@@ -3,7 +3,7 @@
 // Both come late, twice and out of order. A report only says what the provider said; which message it is about
 // and whether it may move it is for the ledger to decide, by the table in message.ts.
 
-import type { CallId, MessageId, MessageState } from "./message.ts";
+import type { CallId, MessageId } from "./message.ts";
 import type { PhoneNumber } from "./phone-number.ts";
 import type { Sensitive } from "./sensitive.ts";
 
@@ -36,13 +36,6 @@ export type ReportSubject = {
  */
 export const reportedStates = ["pending", "delivered", "undelivered", "no-word"] as const;
 export type ReportedState = (typeof reportedStates)[number];
-
-/** The state that a report asks for; null: it moves nothing. */
-export function stateAfter(
-  reported: ReportedState,
-): Extract<MessageState, "delivered" | "undelivered"> | null {
-  return reported === "delivered" || reported === "undelivered" ? reported : null;
-}
 
 /** Readable reports of one request. Items that could not be read are counted, so that somebody looks at them. */
 export type ReportReading = { readonly reports: readonly Report[]; readonly unreadable: number };

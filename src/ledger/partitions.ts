@@ -2,7 +2,7 @@
 //
 // Months, not weeks: each partition costs a statement a lock, an index to look into and a part of its planning. A chunk of
 // 1,000 messages from its insert to its end, beside 280,000 older ones, on two busy cores: 133 ms in one table, 132 in 7
-// partitions, 144 in 17, most of it while a connection's first plans are made.
+// partitions, 143 in 17, most of it while a connection's first plans are made.
 //
 // Every lock that a running service could feel is asked for with a short patience: a partition that cannot be made or
 // dropped at this moment is made or dropped later. What has no partition lies in message_rest meanwhile, and
@@ -113,11 +113,15 @@ export async function dropPartition(
 }
 
 /**
- * Plans are made from figures of the whole table, which autovacuum gathers of the partitions only. A sample of each, a
- * second or so however large they are.
+ * Plans are made from figures of the whole table, too, and autovacuum gathers those of its partitions only. Takes a
+ * sample of each once a day, however large they are.
  */
 export async function analyzeMessages(pool: Pool): Promise<void> {
-  await pool.query("analyze volley.message");
+  const { rowCount } = await pool.query(
+    `select from pg_stat_all_tables
+     where relid = 'volley.message'::regclass and last_analyze > now() - interval '1 day'`,
+  );
+  if (rowCount === 0) await pool.query("analyze volley.message");
 }
 
 /** Another process has dropped the partition that a statement named. */

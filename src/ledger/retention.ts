@@ -35,8 +35,8 @@ export function createRetention(pool: Pool) {
   return {
     /** Makes the partitions of the months to come; answers how many could not be made at this moment. */
     async prepare(): Promise<number> {
-      const { added, missing } = await addPartitions(pool);
-      if (added > 0) await analyzeMessages(pool);
+      const { missing } = await addPartitions(pool);
+      await analyzeMessages(pool);
       return missing;
     },
 

@@ -44,7 +44,7 @@ export type Permit = {
    * Resolves at the slot's moment: send in the same tick. Rejects when the slot was missed and no other came
    * within READY_MS_MAX (the account was paused, the engine is away) or the signal fired: do not send then.
    */
-  readonly ready: () => Promise<void>;
+  readonly ready: (signal?: AbortSignal) => Promise<void>;
 };
 
 export function createLimiter({ rates, log }: { readonly rates: RateCells; readonly log: Logger }): Limiter {
@@ -71,9 +71,9 @@ export function createLimiter({ rates, log }: { readonly rates: RateCells; reado
       const call = { limits, segments, class: ofClass };
       const slot = await line.join({ ...call, place: "back" }, signal);
       return {
-        ready: () =>
+        ready: (stop) =>
           waitFor(slot, line.lead, (deadline) => {
-            const signals = signal === undefined ? [deadline] : [deadline, signal];
+            const signals = stop === undefined ? [deadline] : [deadline, stop];
             return line.join({ ...call, place: "front" }, AbortSignal.any(signals));
           }),
       };

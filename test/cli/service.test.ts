@@ -123,15 +123,6 @@ describe("start", () => {
     service.signal("SIGTERM");
     expect((await service.ended).code).toBe(0);
   });
-
-  it("warns of settings that it does not act on yet", async () => {
-    const quietHours = { from: "21:00", to: "08:00", classes: ["marketing"] };
-    const folder = await openFolder({ database: await openDatabase(), quietHours });
-    const service = await startService(folder);
-    expect(
-      await service.untilSays("quietHours is configured, but this version does not act on it"),
-    ).toContain('"setting":"quietHours"');
-  });
 });
 
 it("migrate may run twice, and five times at once", async () => {

@@ -133,6 +133,21 @@ it("every partition has the table's keys, its room for updates, and what is forb
   expect(rows).toHaveLength(3);
 });
 
+it("the figures of the whole table that plans are made from are gathered once a day", async () => {
+  const analyzed = async () =>
+    (
+      await bench.pool.query<{ at: Date }>(
+        `select pg_stat_clear_snapshot(), last_analyze as at from pg_stat_all_tables
+         where relid = 'volley.message'::regclass`,
+      )
+    ).rows[0]?.at;
+  await bench.ledger.retention.prepare();
+  await expect.poll(analyzed).toBeInstanceOf(Date);
+  const first = await analyzed();
+  await bench.ledger.retention.prepare();
+  expect(await analyzed()).toEqual(first);
+});
+
 it("a look by id goes to the one partition, whatever the plan", async () => {
   const ids = [createMessageId(Date.now())];
   const client = await bench.pool.connect();
