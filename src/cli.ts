@@ -240,6 +240,18 @@ addWebhookCommands(program.command("webhook").description("endpoints that hear o
 
 addKeyCommands(program.command("key").description("keys of the HTTP API"), { global });
 
+program
+  .command("report")
+  .description("delivery reports")
+  .command("strangers")
+  .description("the newest reports that nobody could find a message for")
+  .option("--limit <rows>", "rows at most", countOf(1, 500), 50)
+  .option("--json", "print JSON")
+  .action(async (options) => {
+    const { listStrangers } = await import("./cli/report.ts");
+    await listStrangers({ ...global(), ...options });
+  });
+
 const token = program.command("token").description("the accounts' shared OAuth2 tokens");
 token
   .command("show")

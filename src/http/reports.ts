@@ -48,7 +48,8 @@ const defaultBounds: ReportDoorBounds = {
 /** gone: there is nobody to answer. */
 const faultStatuses: Readonly<Record<BodyFault | "empty", number | null>> = {
   empty: 400,
-  "too-slow": 408,
+  // Not 408: Sinch drops a report on any 4xx but 429.
+  "too-slow": 503,
   "too-long": 413,
   "no-room": 503,
   gone: null,
@@ -116,6 +117,8 @@ function letIn({ params, raw }: DoorRequest, reply: FastifyReply, entrance: Entr
     }
     room.leave(0);
     const status = faultStatuses[typeof body === "object" ? "empty" : body];
+    // The rest of a slow body may still come: nobody reads it.
+    if (body === "too-slow") response.setHeader("connection", "close");
     if (status !== null) answer(response, status);
   });
 }
@@ -182,7 +185,6 @@ function challenge(scheme: "Basic" | "Bearer"): string {
 function answer(response: ServerResponse, status: number): void {
   if (response.headersSent) return;
   if (status === 503) response.setHeader("retry-after", RETRY_AFTER_SECONDS);
-  if (status === 408) response.setHeader("connection", "close");
   response.writeHead(status, { "content-length": "0" }).end();
 }
 

@@ -77,8 +77,13 @@ export function createAttempts(
   };
 }
 
+/** Messages are locked in one order by all who lock several, or two of them would wait for each other. */
+function inOrder<Row extends { readonly messageId: MessageId }>(calls: readonly (readonly Row[])[]): Row[] {
+  return calls.flat().sort((one, other) => (one.messageId < other.messageId ? -1 : 1));
+}
+
 async function open(writer: Writer, calls: readonly (readonly Opening[])[]): Promise<Opened[][]> {
-  const rows = calls.flat();
+  const rows = inOrder(calls);
   const states = new Map<string, Opened>();
   for (let from = 0; from < rows.length; from += GROUP_ROWS_MAX) {
     const part = rows.slice(from, from + GROUP_ROWS_MAX);
@@ -194,7 +199,7 @@ function openingArrays(rows: readonly Opening[]): unknown[][] {
 }
 
 async function record(writer: Writer, calls: readonly (readonly Ending[])[]): Promise<Recorded[][]> {
-  const rows = calls.flat();
+  const rows = inOrder(calls);
   const states = new Map<string, Recorded>();
   for (let from = 0; from < rows.length; from += GROUP_ROWS_MAX) {
     const part = rows.slice(from, from + GROUP_ROWS_MAX);

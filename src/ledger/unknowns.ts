@@ -178,9 +178,14 @@ export function createUnknowns(
            select * from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::volley.settlement[], $5::text[], $8::text[])
              as g (attempt_id, message_id, call_id, settled_as, provider_message_id, reason)
          ),
+         -- Messages first, and in one order: reports that settle the same unknowns lock them so, too (reports.ts).
+         held as materialized (
+           select id from volley.message where id in (select message_id from given) order by id for update
+         ),
          settled as (
            update volley.attempt a set settled_at = now(), settled_as = g.settled_as
-           from given g where a.id = g.attempt_id and a.settled_at is null
+           from given g join held on held.id = g.message_id
+           where a.id = g.attempt_id and a.settled_at is null
            returning g.*, a.campaign_id
          ),
          moved as (

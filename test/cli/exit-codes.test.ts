@@ -316,6 +316,7 @@ const COMMANDS = [
   "unknown",
   "opt-out",
   "webhook",
+  "report",
   "token",
 ];
 
@@ -353,6 +354,7 @@ describe.concurrent("0, done: --help names every option of", () => {
     ["unknown", ["list", "resolve"]],
     ["unknown list", ["--campaign", "--limit", "--json"]],
     ["unknown resolve", ["<id>", "--as"]],
+    ["report strangers", ["--limit", "--json"]],
     ["token", ["show", "refresh"]],
     ["token show", ["--json"]],
     ["token refresh", ["<account>"]],

@@ -123,7 +123,7 @@ describe("a slow sender", () => {
     const door = await openDoor({ bounds: { bodyMsMax: 100, requestsMax: 1 } });
     const { socket, closed } = await openSocket(door.server.url);
     socket.write(`${head(100)}{"type"`);
-    expect(await closed).toMatch(/^HTTP\/1\.1 408 .*connection: close/is);
+    expect(await closed).toMatch(/^HTTP\/1\.1 503 .*connection: close/is);
     expect((await door.report("{}")).status).toBe(200);
     expect(await door.stored()).toHaveLength(1);
   });
