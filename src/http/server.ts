@@ -2,6 +2,7 @@
 // providers, and the customers' API. No answer repeats the request's path, for it may hold a secret.
 
 import { STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
 import Fastify, { type FastifyInstance, type FastifyReply } from "fastify";
 import { VolleyError } from "../domain/errors.ts";
 import { type ApiBounds, addApi } from "./api.ts";
@@ -54,6 +55,7 @@ export async function openHttpServer({
     },
     routerOptions: { maxParamLength: PATH_PART_CHARACTERS_MAX },
     frameworkErrors: (_error, _request, reply) => void answerProblem(reply, 404),
+    clientErrorHandler: refuseBroken,
   });
   app.server.maxConnections = CONNECTIONS_MAX;
   app.setNotFoundHandler((_, reply) => answerProblem(reply, 404));
@@ -79,6 +81,15 @@ function answerProblem(reply: FastifyReply, status: number): FastifyReply {
     code: codeOf(status),
   };
   return reply.code(status).type("application/problem+json").send(problem);
+}
+
+/** What Node could not read. It would answer 408 to a slow sender, after which Sinch drops its report for good. */
+function refuseBroken({ code }: Error & { readonly code?: string }, socket: Socket): void {
+  if (code === "ECONNRESET" || socket.destroyed) return;
+  const status = code === "ERR_HTTP_REQUEST_TIMEOUT" ? 503 : code === "HPE_HEADER_OVERFLOW" ? 431 : 400;
+  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`;
+  if (socket.writable) socket.write(head);
+  socket.destroy();
 }
 
 function codeOf(status: number): string {

@@ -311,7 +311,7 @@ async function recordLate(
           provider_message_id, true
         from open_ended
       ),
-      ${countMoves({ from: "unknown", moved: "moved", slot: "$9" })},
+      ${countMoves({ from: "unknown", moved: "moved", slot: "$9", after: "campaign_at_work" })},
       ${writeMessageEvents({ moved: "moved" })}
       select id as "messageId", call_id as "callId", state from moved`,
     values: [...endingArrays(rows), slot, attemptsMax],

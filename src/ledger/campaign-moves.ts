@@ -257,9 +257,12 @@ const NOTE_RATES = `
     from volley.campaign k left join volley.campaign_count cc on cc.campaign_id = k.id
     where k.state = 'running' and (k.rate_at is null or k.rate_at < now() - interval '2 s')
     group by k.id
+  ),
+  held as materialized (
+    select id from volley.campaign where id in (select id from seen) order by id for no key update
   )
   update volley.campaign k
   set rate_messages = seen.messages, rate_at = now(),
     rate = case when k.rate_at is not null and k.rate_messages <= seen.messages
       then (seen.messages - k.rate_messages) / extract(epoch from now() - k.rate_at)::real end
-  from seen where k.id = seen.id`;
+  from seen join held using (id) where k.id = seen.id`;

@@ -178,7 +178,12 @@ export function createChunks(pool: Pool, { slot, exemptClasses }: Exemption & { 
         name: "extend-leases",
         text: `
           update volley.chunk set lease_until = now() + $2 * interval '1 ms'
-          where lease = any($1::uuid[]) and state = 'released' returning lease`,
+          -- By id, as all who lock several chunks do.
+          where id in (
+            select id from volley.chunk where lease = any($1::uuid[]) and state = 'released'
+            order by id for no key update
+          )
+          returning lease`,
         values: [leases, leaseMs],
       });
       return rows.map((row) => row.lease);

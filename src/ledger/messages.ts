@@ -62,7 +62,10 @@ export type CampaignFacts = {
   readonly retries: number;
   /** Attempts that the account's state ended (429, 401, 403); they used up no try. */
   readonly deferrals: number;
-  /** Unknowns of which the provider was asked, or whose answer came after all: taken, refused or not there. */
+  /**
+   * Unknowns of which the provider was asked, or whose answer came after all: taken, refused or not there. A person's
+   * word that it was taken counts here, too, for the row does not say whose word it was; as below, that it be resent.
+   */
   readonly settledByLookUp: number;
   /** Unknowns of which the provider told by a report before anybody had to ask. */
   readonly settledByReport: number;

@@ -7,6 +7,7 @@
 /**
  * CTEs for a statement in which messages left `unknown`. `moved` names a CTE with the columns state, chunk_id and
  * campaign_id. Rows are locked in one order everywhere: messages, chunks, campaigns, and by id among themselves.
+ * The last of it is the CTE `campaign_at_work`.
  */
 export function reopenWork(moved: string): string {
   const queued = (column: string) => `(select ${column} from ${moved} where state = 'queued')`;
@@ -21,7 +22,7 @@ export function reopenWork(moved: string): string {
       -- It asks for the chunks, so that they are locked before it, as everywhere (reroute.ts).
       campaign_at_work as materialized (
         select id, state from volley.campaign
-        where id in ${queued("campaign_id")} and (select count(*) from chunk_at_work) > 0
+        where id in ${queued("campaign_id")} and (select count(*) from chunk_at_work) >= 0
         order by id for no key update
       ),
       reopened_campaign as (

@@ -254,7 +254,8 @@ const JOIN = `
               and m.call_id = d.call_id and m.provider_message_id = d.provider_message_id
             where d.message_id is null and d.recipient is null
           ),
-          -- Rows are locked in one order everywhere, and seen as the last writer left them.
+          -- By id, as by all who lock several messages, as far as a planner walks given rows in their order
+          -- (attempts.ts); and seen as the last writer left them.
           locked as (
             select m.id, m.state, m.call_id, m.provider_message_id, m.chunk_id from volley.message m
             where m.id in (select message_id from found) order by m.id for update
@@ -292,11 +293,12 @@ const JOIN = `
           settled as (
             update volley.attempt a set settled_at = now(), settled_as = 'reported'
             from moved where moved.from_state = 'unknown' and a.message_id = moved.id and a.call_id = moved.call_id
-              and a.outcome = 'unknown' and a.settled_at is null
+              and a.outcome = 'unknown' and not a.late and (a.settled_at is null or a.settled_as = 'kept')
           ),
           judged as (
             update volley.campaign c set state = 'completed_with_failures'
             where c.state = 'completed' and c.id in (select campaign_id from moved where state = 'undelivered')
+            returning c.id
           ),
           arrived as (
             delete from volley.overdue o where o.message_id in (
@@ -332,7 +334,7 @@ const JOIN = `
             where r.id = d.id
             returning k.message_id
           ),
-          ${countMoves({ from: { column: "from_state" }, moved: "moved", slot: "$2" })},
+          ${countMoves({ from: { column: "from_state" }, moved: "moved", slot: "$2", after: "judged" })},
           ${writeMessageEvents({ moved: "moved", optedOut: "suppressed" })}
           select (select count(*) from due) as taken, (select count(*) from answered where message_id is not null) as joined,
             (select count(*) from moved) as moved`;

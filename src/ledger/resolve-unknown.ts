@@ -92,7 +92,7 @@ export async function resolveUnknown(
        from moved where a.message_id = moved.id and a.call_id = moved.call_id and a.outcome = 'unknown' and not a.late
      ),
      ${reopenWork("moved")},
-     ${countMoves({ from: "unknown", moved: "moved", slot: "$3" })},
+     ${countMoves({ from: "unknown", moved: "moved", slot: "$3", after: "campaign_at_work" })},
      ${writeMessageEvents({ moved: "moved" })}
      select (select state from moved) as state, exists (select from target) as found,
        (select has_content from target) as has_content`,

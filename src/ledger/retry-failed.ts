@@ -164,7 +164,8 @@ const ADD_RETRIES = `
   ),
   settled as (
     update volley.attempt a set settled_at = now(), settled_as = 'failed'
-    from moved where a.message_id = moved.id and a.outcome = 'unknown' and not a.late and a.settled_at is null
+    from moved where a.message_id = moved.id and a.outcome = 'unknown' and not a.late
+      and (a.settled_at is null or a.settled_as = 'kept')
   ),
   ${countMoves({ from: "unknown", moved: "moved", slot: "$10" })},
   ${writeMessageEvents({ moved: "moved" })}

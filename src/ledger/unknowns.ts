@@ -159,10 +159,17 @@ export function createUnknowns(
       attempts: readonly { attemptId: string; answered: boolean; inMs: number }[],
     ): Promise<void> {
       await pool.query(
-        `update volley.attempt a
+        // Whoever holds one is settling it: it needs no other time.
+        `with given as (
+           select * from unnest($1::bigint[], $2::boolean[], $3::float8[]) as g (id, answered, in_ms)
+         ),
+         open as materialized (
+           select id from volley.attempt where id in (select id from given) and settled_at is null
+           for update skip locked
+         )
+         update volley.attempt a
          set settle_at = now() + p.in_ms * interval '1 ms', look_ups = a.look_ups + p.answered::int
-         from unnest($1::bigint[], $2::boolean[], $3::float8[]) as p (id, answered, in_ms)
-         where a.id = p.id and a.settled_at is null`,
+         from given p join open on open.id = p.id where a.id = p.id`,
         [
           attempts.map((one) => one.attemptId),
           attempts.map((one) => one.answered),
@@ -178,14 +185,15 @@ export function createUnknowns(
            select * from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::volley.settlement[], $5::text[], $8::text[])
              as g (attempt_id, message_id, call_id, settled_as, provider_message_id, reason)
          ),
-         -- Messages first, and in one order: reports that settle the same unknowns lock them so, too (reports.ts).
+         -- Messages first, all of them, and by id: reports that settle the same unknowns lock them so, too (reports.ts).
          held as materialized (
-           select id from volley.message where id in (select message_id from given) order by id for update
+           select id from volley.message where id in (select message_id from given) and state = 'unknown'
+           order by id for update
          ),
          settled as (
            update volley.attempt a set settled_at = now(), settled_as = g.settled_as
-           from given g join held on held.id = g.message_id
-           where a.id = g.attempt_id and a.settled_at is null
+           from given g
+           where a.id = g.attempt_id and a.settled_at is null and (select count(*) from held) >= 0
            returning g.*, a.campaign_id
          ),
          moved as (
@@ -201,7 +209,7 @@ export function createUnknowns(
            returning m.id, m.state, m.reason, m.chunk_id, s.campaign_id
          ),
          ${reopenWork("moved")},
-         ${countMoves({ from: "unknown", moved: "moved", slot: "$6" })},
+         ${countMoves({ from: "unknown", moved: "moved", slot: "$6", after: "campaign_at_work" })},
          ${writeMessageEvents({ moved: "moved" })}
          select id, state from moved`,
         [

@@ -3,8 +3,8 @@
 //   closed --5 bad calls in a row, or half of the last 20--> open --pause over--> half open --good call--> closed
 //                                                             ^----- bad call, twice the pause -----'
 //
-// The pause itself is the limiter's and holds for the whole fleet. From the second bad call in a row on, what
-// could not be sent does not use up a message's tries: the provider's bad hour is not the message's fault.
+// The pause itself is the limiter's and holds for the whole fleet. After two bad calls in a row, from the third on,
+// what could not be sent does not use up a message's tries: the provider's bad hour is not the message's fault.
 
 import type { Account } from "../domain/account.ts";
 import type { Logger } from "../platform/log.ts";

@@ -85,7 +85,9 @@ async function measure(engine: string): Promise<void> {
     const fromMs = Date.now();
     const busy = await sendCodes(parts, provider, codes);
     const perSecond = (busy.calls * 1_000) / (Date.now() - fromMs);
-    print(`  codes during a campaign:     ${inWords(busy)}; the account at ${((100 * perSecond) / rate).toFixed(1)} % of its limit`);
+    print(
+      `  codes during a campaign:     ${inWords(busy)}; the account at ${((100 * perSecond) / rate).toFixed(1)} % of its limit`,
+    );
 
     print(`  ${SMALL} people behind a huge one: ${await sendSmall(parts, provider)}`);
     await parts.ledger.campaigns.cancel(huge);

@@ -63,6 +63,17 @@ async function bring(reports: readonly Report[]): Promise<void> {
   await bench.ledger.reports.join(100);
 }
 
+it("an unknown that nothing more could be learnt of counts as reported once its report comes", async () => {
+  const { ledger } = bench;
+  const { id, due } = await setup(2);
+  await ledger.unknowns.settle(due.map((one) => settlement(one, "kept")));
+  expect(await ledger.messages.campaignFacts(id)).toMatchObject({ settledByLookUp: 0, settledByReport: 0 });
+  await bring(due.slice(0, 1).map((one) => reportOf(one, "delivered")));
+  expect(await ledger.messages.campaignFacts(id)).toMatchObject({ settledByLookUp: 0, settledByReport: 1 });
+  expect(await ledger.campaigns.counts(id)).toEqual({ delivered: 1, unknown: 1 });
+  await audit(bench, id);
+});
+
 it("an unknown counts as asked or as reported, never as both, whoever comes after", async () => {
   const { ledger } = bench;
   const { id, due } = await setup(7);

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import type { ChunkId } from "../../src/domain/campaign.ts";
 import { createCallId } from "../../src/domain/ids.ts";
 import type { CampaignId } from "../../src/domain/message.ts";
+import { cross } from "../support/crossing.ts";
 import { addCampaign, claim, type LedgerBench, openLedgerBench } from "../support/ledger.ts";
 
 let bench: LedgerBench;
@@ -31,38 +32,6 @@ async function setup() {
   return { ledger, pool, id, chunkId, chunk, settle };
 }
 
-/** Runs `one`, held up at the campaign's row, and `other` meanwhile; both have ended when it resolves. */
-async function cross(id: CampaignId, one: () => Promise<unknown>, other: () => Promise<unknown>) {
-  const { pool } = bench;
-  const holder = await pool.connect();
-  try {
-    await holder.query("begin");
-    await holder.query("select from volley.campaign where id = $1 for update", [id]);
-    const first = one();
-    await untilWaiting(1);
-    let ended = false;
-    const second = other().finally(() => {
-      ended = true;
-    });
-    await expect.poll(async () => ended || (await waiting()) === 2, { timeout: 5_000 }).toBe(true);
-    await holder.query("commit");
-    await Promise.all([first, second]);
-  } finally {
-    holder.release();
-  }
-}
-
-async function waiting(): Promise<number> {
-  const { rows } = await bench.pool.query<{ count: string }>(
-    `select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-  );
-  return Number(rows[0]?.count);
-}
-
-function untilWaiting(count: number) {
-  return expect.poll(waiting, { timeout: 5_000 }).toBe(count);
-}
-
 async function states(id: CampaignId, chunkId: ChunkId) {
   const { rows } = await bench.pool.query<{ chunk: string; campaign: string; message: string }>(
     `select c.state as chunk, k.state as campaign, m.state as message
@@ -76,15 +45,15 @@ async function states(id: CampaignId, chunkId: ChunkId) {
 const AT_WORK = { chunk: "released", campaign: "running", message: "queued" };
 
 it("a chunk that is finished while one of its unknowns is settled goes on with that message", async () => {
-  const { ledger, id, chunkId, chunk, settle } = await setup();
-  await cross(id, settle, () => ledger.chunks.finish(chunk, 60_000));
+  const { ledger, pool, id, chunkId, chunk, settle } = await setup();
+  await cross(pool, { table: "campaign", id }, settle, () => ledger.chunks.finish(chunk, 60_000));
   expect(await states(id, chunkId)).toEqual(AT_WORK);
 });
 
 it("a campaign that is finished while one of its unknowns is settled runs on", async () => {
-  const { ledger, id, chunkId, chunk, settle } = await setup();
+  const { ledger, pool, id, chunkId, chunk, settle } = await setup();
   await ledger.chunks.finish(chunk, 60_000);
-  await cross(id, settle, () => ledger.campaigns.finishIfDone(id));
+  await cross(pool, { table: "campaign", id }, settle, () => ledger.campaigns.finishIfDone(id));
   expect(await states(id, chunkId)).toEqual(AT_WORK);
 });
 

@@ -3,7 +3,7 @@
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ChunkId } from "../../src/domain/campaign.ts";
-import { createCallId } from "../../src/domain/ids.ts";
+import { createCallId, createMessageId } from "../../src/domain/ids.ts";
 import type { CallId, MessageId } from "../../src/domain/message.ts";
 import type { Outcome } from "../../src/domain/outcome.ts";
 import type { Report, ReportSubject } from "../../src/domain/report.ts";
@@ -209,6 +209,50 @@ describe("an unknown", () => {
     await audit(bench, campaign.id);
   });
 });
+
+describe("an unknown of which nothing more could be learnt", () => {
+  const settledAs = async (id: MessageId) => {
+    const { rows } = await bench.pool.query(
+      "select settled_as from volley.attempt where message_id = $1 and not late",
+      [id],
+    );
+    return rows.map((row) => row.settled_as);
+  };
+
+  it.each<[by: string, settledAs: string, tell: (id: MessageId, callId: CallId) => Promise<unknown>]>([
+    ["its report", "reported", (messageId, callId) => bring([reportOf({ messageId, callId })])],
+    ["its outcome, late", "accepted", (id, callId) => record([id], callId, () => accepted(null))],
+    ["a person", "failed", (id) => bench.ledger.unknowns.resolve(id, "failed")],
+    ["a person's retry", "failed", (id) => retry(id)],
+  ])("is settled by %s after all: %s", async (_by, as, tell) => {
+    const { campaign, ids, callId } = await setup(1);
+    const [id] = ids;
+    if (id === undefined) throw new Error("the chunk is empty");
+    await record(ids, callId, () => unknown);
+    await bench.pool.query("update volley.attempt set settle_at = now() where message_id = $1", [id]);
+    const due = await bench.ledger.unknowns.takeDue({ limit: 100, againInMs: 60_000 });
+    await bench.ledger.unknowns.settle(
+      due.map((one) => ({ ...one, as: "kept" as const, providerMessageId: null, reason: null })),
+    );
+    expect(await settledAs(id)).toEqual(["kept"]);
+    await tell(id, callId);
+    expect(await settledAs(id)).toEqual([as]);
+    expect(await counts(campaign)).not.toHaveProperty("unknown");
+    await audit(bench, campaign.id);
+  });
+});
+
+function retry(failedId: MessageId) {
+  return bench.ledger.retries.add({
+    campaignId: null,
+    accounts: ["main"],
+    class: "marketing",
+    sender: null,
+    zones: [],
+    messages: [{ failedId, id: createMessageId(Date.now()), segments: 1 }],
+    includeUnknown: true,
+  });
+}
 
 describe("strangers", () => {
   it("are tried for a day, then kept and shown, and never guessed", async () => {
