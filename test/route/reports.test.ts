@@ -129,13 +129,15 @@ it("STOP by SMS in mid-campaign: nobody who said so gets what was not yet on its
     const sms = { from: stopped[index] ?? "", to: "12345", text: " stop.\n" };
     expect(await route.simulator.sendInbound(name, sms)).toBe(200);
   }
-  // Workers apply what comes in, too; the campaign is not started before all three are on the list.
+  // Workers apply what comes in, too; paused, or a sweep could release the campaign before all three are on the list.
+  await route.parts.ledger.campaigns.pause(id);
   await route.work();
   await expect
     .poll(() => route.pool.query("select from volley.suppression").then(({ rowCount }) => rowCount), {
       timeout: SETTLE_MS_MAX,
     })
     .toBe(3);
+  await route.parts.ledger.campaigns.resume(id);
   await route.start(id);
   await route.untilFinished(id);
   expect((await route.counts(id)).suppressed).toBe(3);
