@@ -37,7 +37,7 @@ export async function askProvider<Answer extends { readonly kind: string }>(
     const token = await tokens.get(account);
     const permit = await limiter.acquire(account, segments, {
       signal: AbortSignal.timeout(WAIT_MS_MAX),
-      class: "reminder",
+      urgency: "reminder",
     });
     const instead = (await beforeCall?.()) ?? null;
     if (instead !== null) return instead;

@@ -9,8 +9,9 @@ import { done, type StepEnd } from "../src/domain/step-end.ts";
 import type { Ledger } from "../src/ledger/ledger.ts";
 import type { Enqueue } from "../src/queue/enqueue.ts";
 import { releaseCampaign } from "./release-campaign.ts";
+import { type RenewRemindersParts, renewReminders } from "./renew-reminders.ts";
 
-export type ReleaseDueParts = { readonly ledger: Ledger; readonly enqueue: Enqueue };
+export type ReleaseDueParts = RenewRemindersParts & { readonly ledger: Ledger; readonly enqueue: Enqueue };
 
 /** Of one statement: some hundred milliseconds. */
 const CHUNKS_MAX = 5_000;
@@ -26,5 +27,6 @@ export async function releaseDue(parts: ReleaseDueParts): Promise<StepEnd> {
     if (released.length === 0) break;
     await enqueue.chunks(released);
   }
+  await renewReminders(parts);
   return done;
 }

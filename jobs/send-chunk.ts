@@ -11,6 +11,7 @@ import { type QuietHours, quietFromMs, quietUntilMs } from "../src/domain/quiet-
 import { chooseAccount, nextAccount } from "../src/domain/route.ts";
 import { again, done, type StepEnd, stop, turnOver } from "../src/domain/step-end.ts";
 import { unknownWaits } from "../src/domain/unknown.ts";
+import { urgencyOf } from "../src/domain/urgency.ts";
 import type { ClaimedChunk } from "../src/ledger/chunks.ts";
 import type { LeaseKeeper } from "../src/ledger/lease-keeper.ts";
 import type { Enqueue } from "../src/queue/enqueue.ts";
@@ -144,7 +145,7 @@ async function takeTurn(turn: Turn): Promise<void> {
     let recording: Promise<void> = Promise.resolve();
     while (next < requests.length && !isOver(turn)) {
       const request = requests[next++] ?? [];
-      const endings = await at.inFlight(chunk.class, () => sendRequest(turn, form, request));
+      const endings = await at.inFlight(urgencyOf(chunk), () => sendRequest(turn, form, request));
       // The slot is free for the next call while this one is being recorded; one recording a lane at most.
       await recording;
       recording = recordEndings(turn, endings);

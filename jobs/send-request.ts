@@ -1,4 +1,4 @@
-// One request of a chunk: token, limit, attempt (commit), call, record.
+// One request of a chunk: token, limit, the cap of the day (day-cap.ts), attempt (commit), call, record.
 //
 // Never sends what it did not open itself, and nothing that waited so long after its opening that another
 // worker may have taken the chunk over.
@@ -13,6 +13,7 @@ import { allOutcomes, type Outcome } from "../src/domain/outcome.ts";
 import { type RetryPolicy, retryWaitMs } from "../src/domain/retry.ts";
 import { THROTTLED } from "../src/domain/route.ts";
 import { type UnknownRules, unknownWaits } from "../src/domain/unknown.ts";
+import { urgencyOf } from "../src/domain/urgency.ts";
 import type { Ending } from "../src/ledger/attempts.ts";
 import type { ClaimedChunk } from "../src/ledger/chunks.ts";
 import type { Ledger } from "../src/ledger/ledger.ts";
@@ -23,6 +24,7 @@ import type { Logger } from "../src/platform/log.ts";
 import type { Provider, Reading } from "../src/providers/provider.ts";
 import type { Transport } from "../src/providers/transport.ts";
 import type { SharedTokens, Token } from "../src/tokens/shared-token.ts";
+import { askLeave } from "./day-cap.ts";
 
 export type SendRequestParts = {
   readonly ledger: Ledger;
@@ -87,10 +89,23 @@ export async function sendRequest(
   if (login === null) return [];
   const segments = request.reduce((sum, message) => sum + message.segments, 0);
   const permit = await parts.limiter
-    .acquire(at.account, segments, { signal: turn.ended, class: turn.chunk.class })
+    .acquire(at.account, segments, { signal: turn.ended, urgency: urgencyOf(turn.chunk) })
     .catch(() => null);
   if (permit === null || turn.over || signal.aborted) return [];
+  const leave = await askLeave(turn, request);
+  if (leave.messages.length === 0) return [];
+  const endings = await openAndCall(turn, form, leave.messages, { login, permit });
+  await leave.settle(endings);
+  return endings;
+}
 
+async function openAndCall(
+  turn: Turn,
+  form: BatchForm,
+  request: readonly OutgoingMessage[],
+  { login, permit }: { readonly login: Login; readonly permit: Permit },
+): Promise<Ending[]> {
+  const { parts, at, signal } = turn;
   const callId = createCallId(turn.chunk.id);
   const openedAtMs = performance.now();
   const opened = await openAttempts(turn, callId, request);
@@ -196,7 +211,10 @@ async function call(turn: Turn, batch: Batch, { token }: Login, openedAtMs: numb
   try {
     const fresh = await parts.tokens.rejected(at.account, token.generation);
     const segments = batch.messages.reduce((sum, message) => sum + message.segments, 0);
-    const permit = await parts.limiter.acquire(at.account, segments, { signal, class: turn.chunk.class });
+    const permit = await parts.limiter.acquire(at.account, segments, {
+      signal,
+      urgency: urgencyOf(turn.chunk),
+    });
     await permit.ready(signal);
     if (performance.now() - openedAtMs > OPEN_TO_CALL_MAX_MS) return reading;
     return await send(fresh);

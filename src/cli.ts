@@ -8,6 +8,7 @@ import { addCampaignCommands } from "./cli/campaign-commands.ts";
 import { endProcess, ignoreClosedPipes, reportFailure } from "./cli/ending.ts";
 import { addKeyCommands } from "./cli/key-commands.ts";
 import { addMessageCommands } from "./cli/message-commands.ts";
+import { addReminderCommands } from "./cli/reminder-commands.ts";
 import { roles } from "./cli/roles.ts";
 import { addWebhookCommands } from "./cli/webhook-commands.ts";
 import { messageClasses } from "./domain/message.ts";
@@ -115,6 +116,12 @@ program
   });
 
 addCampaignCommands(program.command("campaign").description("campaigns: one template to many recipients"), {
+  global,
+  count: countOf(1, 500),
+  classOption,
+});
+
+addReminderCommands(program.command("reminder").description("messages under a key, kept for their time"), {
   global,
   count: countOf(1, 500),
   classOption,

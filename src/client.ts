@@ -8,6 +8,7 @@ import type { z } from "zod";
 import type * as campaigns from "./http/contract/campaigns.ts";
 import type * as messages from "./http/contract/messages.ts";
 import type { Problem } from "./http/contract/problem.ts";
+import type * as retries from "./http/contract/retries.ts";
 import type * as suppressions from "./http/contract/suppressions.ts";
 import type * as endpoints from "./http/contract/webhook-endpoints.ts";
 
@@ -77,6 +78,11 @@ export function createClient({ url, apiKey, timeoutMs = TIMEOUT_MS }: ClientOpti
         call<Out<typeof messages.messageWithTimeline>>("GET", `/v1/messages/${encodeURIComponent(id)}`),
       list: (query: In<typeof messages.messageQuery> = {}) =>
         call<Out<typeof messages.messagePage>>("GET", "/v1/messages", { query }),
+      /** Before it is sent. */
+      cancel: (id: string) =>
+        call<Out<typeof messages.cancelledMessage>>("DELETE", `/v1/messages/${encodeURIComponent(id)}`),
+      retryFailed: (wish: In<typeof retries.retryWish> = null) =>
+        post<Out<typeof retries.retriedMessages>>("/v1/messages/retry-failed", wish ?? {}),
     },
     campaigns: {
       create: (campaign: In<typeof campaigns.newCampaign>, once?: Once) =>
@@ -98,6 +104,18 @@ export function createClient({ url, apiKey, timeoutMs = TIMEOUT_MS }: ClientOpti
           query,
           body: file,
         }),
+      /** A draft's name at any time; the rest while it has no recipients. */
+      edit: (id: string, json: In<typeof campaigns.draftChange>) =>
+        call<Out<typeof campaigns.campaign>>("PATCH", `/v1/campaigns/${encodeURIComponent(id)}`, {
+          body: { json },
+        }),
+      remove: (id: string) =>
+        call<Out<typeof campaigns.deletedCampaign>>("DELETE", `/v1/campaigns/${encodeURIComponent(id)}`),
+      retryFailed: (id: string, wish: In<typeof retries.retryWish> = null) =>
+        post<Out<typeof retries.retriedCampaign>>(
+          `/v1/campaigns/${encodeURIComponent(id)}/retry-failed`,
+          wish ?? {},
+        ),
       start: (id: string) => move(id, "start"),
       pause: (id: string) => move(id, "pause"),
       resume: (id: string) => move(id, "resume"),

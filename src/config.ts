@@ -7,10 +7,13 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { issueText, toFaults } from "./config/fault-text.ts";
 import { type FileForm, fileForm, isAccountName } from "./config/form.ts";
+import { priceFaults } from "./config/price-faults.ts";
 import { type Environment, type Fault, readTree } from "./config/tree.ts";
-import type { Account, ReportAccess, UnknownPolicy } from "./domain/account.ts";
+import type { Account, DayCap, ReportAccess, UnknownPolicy } from "./domain/account.ts";
+import type { CampaignCaps } from "./domain/campaign.ts";
 import { VolleyError } from "./domain/errors.ts";
 import type { MessageClass } from "./domain/message.ts";
+import { toPriceList } from "./domain/price.ts";
 import type { QuietHours } from "./domain/quiet-hours.ts";
 import type { Route } from "./domain/route.ts";
 import { type Sensitive, sensitive } from "./domain/sensitive.ts";
@@ -35,6 +38,9 @@ export type Config = {
   readonly retry: { readonly retries: number; readonly baseMs: number; readonly capMs: number };
   /** Null: people may be written to at any hour. */
   readonly quietHours: QuietHours | null;
+  /** Of all prices, by ISO 4217; null: there are none. */
+  readonly currency: string | null;
+  readonly caps: CampaignCaps;
   /** Classes that reach people who opted out. */
   readonly optOuts: { readonly exempt: readonly MessageClass[] };
   /** True: webhooks may lead to this machine and private networks, and need no https. */
@@ -60,7 +66,11 @@ export function parseConfig(
   const tree = readTree(source, environment);
   if (tree.value === null) throw invalid(file, tree.faults);
   const parsed = fileForm.safeParse(tree.value, { error: issueText });
-  const misfits = [...(parsed.error?.issues ?? []).flatMap(toFaults), ...crossCheck(tree.value)];
+  const misfits = [
+    ...(parsed.error?.issues ?? []).flatMap(toFaults),
+    ...crossCheck(tree.value),
+    ...priceFaults(tree.value),
+  ];
   // Whatever is wrong with a value whose variable is not set, that is why.
   const isUnset = ({ path }: Fault) =>
     tree.faults.some((unset) => path === unset.path || path.startsWith(`${unset.path}[`));
@@ -111,6 +121,8 @@ function toConfig(
         segmentsPerSecond: account.limits.segmentsPerSecond ?? facts.defaultSegmentsPerSecond,
         inFlight: account.limits.inFlight,
       },
+      prices: toPriceList(account.prices ?? {}),
+      dayCap: toDayCap(account.limits),
       unknown: { ...UNKNOWN_DEFAULT, ...given(form.unknown), ...given(account.unknown) },
     };
   });
@@ -139,6 +151,11 @@ function toConfig(
     token: form.token,
     retry: form.retry,
     quietHours: form.quietHours === undefined ? null : toQuietHours(form.quietHours),
+    currency: form.currency ?? null,
+    caps: {
+      messages: form.caps.campaignMessages ?? null,
+      costMicros: form.caps.campaignCost ?? null,
+    },
     optOuts: form.optOuts,
     webhooks: form.webhooks,
     retention: {
@@ -157,6 +174,11 @@ function toQuietHours({ from, to, classes }: NonNullable<FileForm["quietHours"]>
 function minuteOf(clockTime: string): number {
   const [hours, minutes] = clockTime.split(":").map(Number);
   return (hours ?? 0) * 60 + (minutes ?? 0);
+}
+
+function toDayCap({ messagesPerDay, costPerDay }: FileForm["accounts"][number]["limits"]): DayCap | null {
+  if (messagesPerDay === undefined && costPerDay === undefined) return null;
+  return { messages: messagesPerDay ?? null, costMicros: costPerDay ?? null };
 }
 
 function toReports(

@@ -212,7 +212,7 @@ function openCampaign(parts: Parts, id: CampaignId): Campaign {
       });
     },
     async start() {
-      const state = expectMoved(await startCampaign(parts, await stored()), "start");
+      const state = expectMoved(await startCampaign(parts, await stored(), rules), "start");
       inBackground(releaseCampaign(parts, id));
       return state;
     },

@@ -11,8 +11,10 @@ import type { Engine } from "./engine/engine.ts";
 import { createPostgresEngine } from "./engine/postgres.ts";
 import { createRedisEngine } from "./engine/redis.ts";
 import type { IntakeRules } from "./intake/choose-accounts.ts";
+import { planNextOccurrence } from "./intake/plan-reminder.ts";
 import { createLeaseKeeper } from "./ledger/lease-keeper.ts";
 import { createLedger } from "./ledger/ledger.ts";
+import type { PlanNext } from "./ledger/renew-reminders.ts";
 import { createCircuits } from "./limits/circuit.ts";
 import { createInFlight } from "./limits/in-flight.ts";
 import { createLimiter } from "./limits/limiter.ts";
@@ -94,6 +96,8 @@ export async function openParts(
     const webhooks = createWebhooks(config.webhooks);
     closers.push(() => webhooks.close());
     const accounts = openAccounts(config);
+    const rules = intakeRules(accounts, config);
+    const planNext: PlanNext = (draft, nowMs) => planNextOccurrence(draft, rules, nowMs);
     return {
       config,
       log,
@@ -106,7 +110,8 @@ export async function openParts(
       circuits: createCircuits({ pause: limiter.pause, log }),
       transport: createTransport({ http }),
       accounts,
-      rules: intakeRules(accounts, config),
+      rules,
+      planNextOccurrence: planNext,
       reportDoor: { senders: createReportSenders(accounts), store: ledger.inbox.store, log },
       webhooks,
       retry: config.retry,
@@ -163,12 +168,15 @@ function intakeRules(accounts: ReadonlyMap<string, AccountParts>, config: Config
   return {
     routes: config.routes,
     quietHours: config.quietHours,
+    currency: config.currency,
+    caps: config.caps,
     accounts: new Map(
       [...accounts].map(([name, { account, provider }]) => [
         name,
         {
           account,
           segmentsMax: provider.facts.segmentsMax,
+          batchMax: provider.facts.batchMax,
           textFault: provider.textFault,
           senderFault: provider.senderFault,
         },

@@ -97,6 +97,8 @@ describe("defaults", () => {
         routes: [{ class: null, prefixes: [], accounts: [] }],
         token: { refreshEverySeconds: 300 },
         retry: { retries: 3, baseMs: 1000, capMs: 60_000 },
+        currency: null,
+        caps: { messages: null, costMicros: null },
         optOuts: { exempt: [] },
         webhooks: { allowPrivateAddresses: false },
         log: "info",
@@ -189,6 +191,71 @@ routes: [{ accounts: [{ name: main, weight: ${variable("SHARE")} }, mobile, { na
     }
     expect(parts.length).toBeGreaterThan(40);
   });
+});
+
+describe("prices and caps", () => {
+  const priced = { ...sinch, prices: { "+46": 0.045, "+4670": "0.04", default: 0.06 } };
+
+  it("are exact millionths, the longest prefix first", () => {
+    const { accounts, currency, caps } = parse({
+      currency: "EUR",
+      caps: { campaignMessages: 1000, campaignCost: 12.5 },
+      accounts: [{ ...priced, limits: { messagesPerDay: 500, costPerDay: 0.1 } }],
+    });
+    expect(currency).toBe("EUR");
+    expect(caps).toEqual({ messages: 1000, costMicros: 12_500_000 });
+    expect(accounts[0]?.prices).toEqual([
+      { prefix: "+4670", micros: 40_000 },
+      { prefix: "+46", micros: 45_000 },
+      { prefix: "", micros: 60_000 },
+    ]);
+    expect(accounts[0]?.dayCap).toEqual({ messages: 500, costMicros: 100_000 });
+  });
+
+  it("are none unless set, and each cap stands alone", () => {
+    const [account] = parse({ accounts: [sinch] }).accounts;
+    expect(account).toMatchObject({ prices: [], dayCap: null });
+    const [capped] = parse({ accounts: [{ ...sinch, limits: { messagesPerDay: 9 } }] }).accounts;
+    expect(capped?.dayCap).toEqual({ messages: 9, costMicros: null });
+  });
+
+  it.each<[string[], object]>([
+    [['currency: is missing; prices need one, such as "EUR"'], { accounts: [priced] }],
+    [["currency: must be three capitals such as EUR"], { currency: "eur" }],
+    [
+      ["accounts[0].prices.default: is missing; limits.costPerDay needs a price of every number"],
+      { currency: "EUR", accounts: [{ ...sinch, prices: { "+46": 1 }, limits: { costPerDay: 5 } }] },
+    ],
+    [
+      [
+        "accounts[0].prices.default: is missing; caps.campaignCost needs a price of every number",
+        "accounts[1].prices.default: is missing; caps.campaignCost needs a price of every number",
+      ],
+      { currency: "EUR", caps: { campaignCost: 5 }, accounts: [sinch, mobile] },
+    ],
+    [
+      ["accounts[0].prices.+46: must have at most six decimals"],
+      { currency: "EUR", accounts: [{ ...sinch, prices: { "+46": 0.0000001 } }] },
+    ],
+    [
+      ["accounts[0].prices.+46: must be at least 0"],
+      { currency: "EUR", accounts: [{ ...sinch, prices: { "+46": -1 } }] },
+    ],
+    [
+      [
+        'accounts[0].prices: must hold prices of a segment by prefix such as "+46", in quotes, and of "default"',
+      ],
+      { currency: "EUR", accounts: [{ ...sinch, prices: { SE: 1 } }] },
+    ],
+    [["caps.campaignMessages: must be at least 1"], { caps: { campaignMessages: 0 } }],
+    [["accounts[0].limits.messagesPerDay: must be a whole number"], withAccountOf({ messagesPerDay: 1.5 })],
+  ])("%j", (faults, tree) => {
+    expect(faultsOf(tree)).toEqual(faults.length === 1 ? faults : expect.arrayContaining(faults));
+  });
+
+  function withAccountOf(limits: object): object {
+    return { accounts: [{ ...sinch, limits }] };
+  }
 });
 
 describe("paths", () => {

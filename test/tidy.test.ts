@@ -72,6 +72,7 @@ const owners: Readonly<Record<string, readonly string[]>> = {
   "p-limit": ["limits"],
   pg: ["platform"],
   pino: ["platform"],
+  "prom-client": ["http"],
   "temporal-polyfill": ["domain"],
   undici: ["platform"],
   yaml: ["config"],

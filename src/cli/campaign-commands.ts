@@ -34,15 +34,31 @@ export function addCampaignCommands(
     .option("--at-column <name>", "the column that holds each recipient's own time")
     .option("--time-zone-column <name>", "the column that holds each recipient's own time zone")
     .option("--wait", "send from this process too, and wait until the campaign is finished")
+    .addOption(
+      new Option(
+        "--dry-run",
+        "show what it would be: segments, cost, time, samples; nothing is sent or kept",
+      ).conflicts("wait"),
+    )
     .option("--json", "print JSON")
     .addHelpText(
       "after",
       `
 Examples:
   volley campaign create --csv people.csv --name spring --country SE --template "Hi {{name}}, we open on Monday." --wait
-  volley campaign create --csv people.csv --name xmas --template "Merry Christmas!" --at 2026-12-24T09:00 --time-zone recipient`,
+  volley campaign create --csv people.csv --name xmas --template "Merry Christmas!" --at 2026-12-24T09:00 --time-zone recipient
+  volley campaign create --csv people.csv --name spring --template "Hi {{name}}" --dry-run`,
     )
-    .action(async (options) => (await load()).createCampaign({ ...global(), ...options }));
+    .action(async (options) => {
+      const given = { ...global(), ...options };
+      if (options.dryRun === true) return (await loadPreview()).dryRun(given);
+      return (await load()).createCampaign(given);
+    });
+  campaign
+    .command("preview <id>")
+    .description("what a campaign would be: segments, cost, time, samples and warnings")
+    .option("--json", "print JSON")
+    .action(async (id, options) => (await loadPreview()).previewOne(id, { ...global(), ...options }));
   campaign
     .command("list")
     .description("the newest campaigns")
@@ -100,4 +116,5 @@ const moves = [
 const load = () => import("./campaign.ts");
 const loadMoves = () => import("./campaign-moves.ts");
 const loadExport = () => import("./campaign-export.ts");
+const loadPreview = () => import("./campaign-preview.ts");
 const loadRetry = () => import("./campaign-retry.ts");

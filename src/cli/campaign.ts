@@ -10,6 +10,7 @@ import { type CampaignId, type MessageClass, openStates } from "../domain/messag
 import { parseCountry } from "../domain/phone-number.ts";
 import { ucs2Characters } from "../domain/sms-text.ts";
 import { type AcceptedCampaign, acceptCampaign } from "../intake/accept-campaign.ts";
+import type { Recipients, Upload } from "../intake/add-recipients.ts";
 import type { CampaignDraft } from "../intake/campaign-draft.ts";
 import { readCsv } from "../intake/csv.ts";
 import { findPhoneColumn } from "../intake/phone-column.ts";
@@ -41,6 +42,7 @@ export type CreateOptions = GlobalOptions & {
   readonly atColumn?: string;
   readonly timeZoneColumn?: string;
   readonly wait?: boolean;
+  readonly dryRun?: boolean;
   readonly json?: boolean;
 };
 
@@ -87,6 +89,16 @@ export async function intakeFile(
   parts: Parts,
   options: Omit<CreateOptions, "config">,
 ): Promise<AcceptedCampaign> {
+  return readRecipients(options, (draft, recipients, onProgress) =>
+    acceptCampaign(parts, draft, recipients, { rules: parts.rules, onProgress }),
+  );
+}
+
+/** Opens the file and shows how far it has been read. */
+export async function readRecipients<Taken>(
+  options: Omit<CreateOptions, "config">,
+  take: (draft: CampaignDraft, recipients: Recipients, onProgress: (rows: number) => void) => Promise<Taken>,
+): Promise<Taken> {
   const draft: CampaignDraft = {
     name: options.name,
     class: options.class,
@@ -109,12 +121,8 @@ export async function intakeFile(
     };
     const progress = startProgress("reading", null);
     try {
-      return await acceptCampaign(
-        parts,
-        draft,
-        { headers, columns, batches, country: country?.country },
-        { rules: parts.rules, onProgress: (count) => progress.update(count) },
-      );
+      const recipients = { headers, columns, batches, country: country?.country };
+      return await take(draft, recipients, (rows) => progress.update(rows));
     } finally {
       progress.end();
     }
@@ -150,8 +158,12 @@ function intakeCounts({ id, accepted, duplicates, suppressed, invalid }: Accepte
   return { id, accepted, duplicates, suppressed, invalid };
 }
 
-function reportIntake({ id, accepted, duplicates, suppressed, invalid, errors }: AcceptedCampaign): void {
+function reportIntake({ id, ...upload }: AcceptedCampaign): void {
   print(id);
+  reportRefusals(upload);
+}
+
+export function reportRefusals({ accepted, duplicates, suppressed, invalid, errors }: Upload): void {
   say(
     `${grouped(accepted)} accepted, ${grouped(duplicates)} duplicates, ${grouped(suppressed)} suppressed, ${grouped(invalid)} invalid`,
   );
@@ -249,15 +261,13 @@ async function pauses({ accounts, limiter }: Parts): Promise<string> {
   const states = await Promise.all(
     [...accounts.values()].map(async ({ account }) => {
       const { pausedMs, reason } = await limiter.state(account).catch(() => ({ pausedMs: 0, reason: null }));
-      return pausedMs > 0
-        ? `${account.name} waits ${Math.ceil(pausedMs / 1000)} s: ${reason ?? "paused"}`
-        : null;
+      return pausedMs > 0 ? `${account.name} waits ${duration(pausedMs)}: ${reason ?? "paused"}` : null;
     }),
   );
   return states.filter((state) => state !== null).join(", ");
 }
 
-async function findCampaign({ ledger }: Parts, id: CampaignId): Promise<Campaign> {
+export async function findCampaign({ ledger }: Parts, id: CampaignId): Promise<Campaign> {
   const campaign = await ledger.campaigns.find(id);
   if (campaign === null)
     throw new VolleyError("not_found", `There is no campaign ${id}. See: volley campaign list`);

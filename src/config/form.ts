@@ -2,12 +2,15 @@
 
 import { z } from "zod";
 import { messageClasses } from "../domain/message.ts";
+import { OTHER_NUMBERS, toMicros } from "../domain/price.ts";
 import { logLevels } from "../platform/log.ts";
 import { parseRedisUrl, type RedisAddress } from "../platform/redis.ts";
 import { providerNames, providers } from "../providers/index.ts";
 import type { Login, Provider } from "../providers/provider.ts";
 import { issueText } from "./fault-text.ts";
 
+/** Of numbers. */
+const PREFIX_FORM = /^\+\d{1,14}$/;
 const NAME_FORM = /^[a-z0-9][a-z0-9-]{0,39}$/;
 
 const name = z
@@ -46,6 +49,24 @@ const count = (max: number) => number(z.number().int().min(1).max(max));
 const seconds = (max: number) => number(z.number().min(0.05).max(max));
 const perSecond = number(z.number().min(0.01).max(1_000_000));
 
+/** Comes out in millionths. */
+const money = (min: number, max: number) =>
+  number(z.number().min(min).max(max)).transform((amount, context): number => {
+    const micros = toMicros(amount);
+    if (micros !== null) return micros;
+    context.addIssue({ code: "custom", message: "must have at most six decimals" });
+    return z.NEVER;
+  });
+const PRICE_MAX = 1_000;
+const AMOUNT_MAX = 100_000_000;
+const PRICES_MAX = 1_000;
+const priceForm = z
+  .record(z.string(), money(0, PRICE_MAX))
+  .refine((prices) => Object.keys(prices).every((key) => key === OTHER_NUMBERS || PREFIX_FORM.test(key)), {
+    error: 'must hold prices of a segment by prefix such as "+46", in quotes, and of "default"',
+  })
+  .refine((prices) => Object.keys(prices).length <= PRICES_MAX, `must have at most ${PRICES_MAX} prices`);
+
 const secret = z
   .string()
   .min(1)
@@ -74,8 +95,11 @@ const accountCommon = {
       requestsPerSecond: perSecond.optional(),
       segmentsPerSecond: perSecond.optional(),
       inFlight: count(2000).default(50),
+      messagesPerDay: count(1_000_000_000).optional(),
+      costPerDay: money(0.01, AMOUNT_MAX).optional(),
     })
     .prefault({}),
+  prices: priceForm.optional(),
   reports: z
     .strictObject({
       secret: z
@@ -174,7 +198,7 @@ const routeForm = z.strictObject({
   prefix: z
     .union([z.string(), z.array(z.string(PREFIX_RULE))], { error: `${PREFIX_RULE}, or a list of them` })
     .transform((one) => (typeof one === "string" ? [one] : one))
-    .pipe(z.array(z.string().regex(/^\+\d{1,14}$/, PREFIX_RULE)))
+    .pipe(z.array(z.string().regex(PREFIX_FORM, PREFIX_RULE)))
     .default([]),
   accounts: z.array(routeAccount).min(1).max(20),
 });
@@ -216,6 +240,16 @@ export const fileForm = z.strictObject({
       error: "must differ from quietHours.from, or no hour would be left",
     })
     .optional(),
+  currency: z
+    .string()
+    .regex(/^[A-Z]{3}$/, "must be three capitals such as EUR")
+    .optional(),
+  caps: z
+    .strictObject({
+      campaignMessages: count(1_000_000_000).optional(),
+      campaignCost: money(0.01, AMOUNT_MAX).optional(),
+    })
+    .prefault({}),
   optOuts: z
     .strictObject({
       // Marketing after an opt-out is against the law nearly everywhere.

@@ -47,8 +47,8 @@ type Filling = {
   readonly sources: Map<string, string>;
 };
 
-/** No digits, which most secrets have; but for the one setting that has one. */
-const SETTING_FORM = /^([A-Za-z_][A-Za-z_-]{0,39}|oauth2)$/;
+/** No digits, which most secrets have; but for the one setting that has one, and prefixes of numbers. */
+const SETTING_FORM = /^([A-Za-z_][A-Za-z_-]{0,39}|oauth2|\+\d{1,7})$/;
 const VARIABLE = /\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}\n]*))?\}/g;
 /** A character for private use, which no configuration holds. */
 const MARK = "\uE000";

@@ -1,5 +1,6 @@
 // An account: our credentials at one provider, with its own token, limits and address.
 
+import type { PriceList } from "./price.ts";
 import type { Sensitive } from "./sensitive.ts";
 
 export type Account = {
@@ -18,6 +19,10 @@ export type Account = {
   readonly tokenUrl: string | null;
   readonly from: string | null;
   readonly limits: AccountLimits;
+  /** Of a segment, by number; empty: nobody said. */
+  readonly prices: PriceList;
+  /** Null: it sends as much a day as it can. */
+  readonly dayCap: DayCap | null;
   /** Null: no delivery reports are asked for, and none are taken. */
   readonly reports: ReportAccess | null;
   readonly unknown: UnknownPolicy;
@@ -46,6 +51,9 @@ export type AccountLimits = {
   /** Provider calls at once, in each worker. */
   readonly inFlight: number;
 };
+
+/** What an account may send in a day of UTC at most, by the database's clock; null: no bound. */
+export type DayCap = { readonly messages: number | null; readonly costMicros: number | null };
 
 export type UnknownPolicy = {
   /** Seconds after the attempt became unknown at which the provider is asked; one entry, one question. */

@@ -1,6 +1,6 @@
 // A campaign: one template to many recipients, cut into chunks, released a few at a time.
 
-import type { MessageState } from "./message.ts";
+import type { MessageClass, MessageState } from "./message.ts";
 
 export const campaignStates = [
   "draft",
@@ -15,6 +15,16 @@ export type CampaignState = (typeof campaignStates)[number];
 
 export type ChunkId = string & { readonly brand: "ChunkId" };
 
+/** What the queue is told of a chunk. */
+export type ReleasedChunk = {
+  readonly id: ChunkId;
+  readonly account: string;
+  readonly class: MessageClass;
+  readonly messages: number;
+  /** In which round of its account it has its turn: lower ones first (ledger/rounds.ts). */
+  readonly round: number;
+};
+
 /** Rows in a chunk: one claim, one job, and the largest batch that any provider here takes. */
 export const CHUNK_ROWS_MAX = 1000;
 
@@ -23,6 +33,9 @@ export const CHUNK_ROWS_MAX = 1000;
  * enough that pause acts at once and campaigns interleave.
  */
 export const RELEASE_WINDOW_CHUNKS = 16;
+
+/** Beyond these no campaign starts; null: no bound. */
+export type CampaignCaps = { readonly messages: number | null; readonly costMicros: number | null };
 
 export type StateCounts = Readonly<Partial<Record<MessageState, number>>>;
 

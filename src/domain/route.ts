@@ -35,7 +35,7 @@ export function accountsFor(
  * that the same message draws the same account however often it is asked.
  */
 export function orderAccounts(accounts: readonly RouteAccount[], id: MessageId): readonly string[] {
-  const names = accounts.map(({ name }) => name);
+  const names = namesOf(accounts);
   const total = accounts.reduce((sum, { weight }) => sum + (weight ?? 0), 0);
   if (total === 0 || names.length === 1) return names;
   let rest = shareOf(id) * total;
@@ -44,6 +44,15 @@ export function orderAccounts(accounts: readonly RouteAccount[], id: MessageId):
     return weight !== null && rest < 0;
   });
   return drawn === undefined ? names : [drawn.name, ...names.filter((name) => name !== drawn.name)];
+}
+
+const known = new WeakMap<readonly RouteAccount[], readonly string[]>();
+
+/** One array for each route, not for each message. */
+function namesOf(accounts: readonly RouteAccount[]): readonly string[] {
+  const names = known.get(accounts) ?? accounts.map(({ name }) => name);
+  known.set(accounts, names);
+  return names;
 }
 
 /** The last 32 bits of an id are a hash or chance: a number in [0, 1). */

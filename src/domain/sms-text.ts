@@ -28,6 +28,9 @@ const BASIC =
   "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
 const EXTENSION = "\f^{}\\[~]|€";
 
+/** Every character that GSM-7 can say. */
+export const GSM_CHARACTERS = BASIC + EXTENSION;
+
 /** Septets of each UTF-16 unit; 0 where GSM-7 cannot say it. */
 const SEPTETS = new Uint8Array(0x10000);
 for (const character of BASIC) SEPTETS[character.charCodeAt(0)] = 1;

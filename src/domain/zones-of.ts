@@ -14,7 +14,18 @@ const byCallingCode = new Map<string, readonly TimeZone[]>();
 /** All of them when the country has several, and those of all countries that it may be; empty: nobody knows. */
 export function zonesOfNumber(number: PhoneNumber): readonly TimeZone[] {
   const reading = parsePhoneNumber(number);
-  if (reading.ok && reading.country !== null) return zonesOf(reading.country);
+  return zonesOfReading({ number, country: reading.ok ? reading.country : null });
+}
+
+/** For those who have read the number already. */
+export function zonesOfReading({
+  number,
+  country,
+}: {
+  readonly number: PhoneNumber;
+  readonly country: CountryCode | null;
+}): readonly TimeZone[] {
+  if (country !== null) return zonesOf(country);
   const callingCode = callingCodeOf(number.slice(1));
   if (callingCode === null) return [];
   const known = byCallingCode.get(callingCode) ?? distinct(countriesOf(callingCode).flatMap(zonesOf));

@@ -70,8 +70,8 @@ async function view(doors: ApiDoors, account: Account, degradedForMs: number | n
   };
 }
 
-async function coordinationOf(
-  { tokens, limiter }: ApiDoors,
+export async function coordinationOf(
+  { tokens, limiter }: Pick<ApiDoors, "tokens" | "limiter">,
   account: Account,
 ): Promise<Pick<AccountView, "coordination" | "token" | "pause">> {
   const asked = Promise.all([tokens.show(account), limiter.state(account)]);

@@ -14,32 +14,47 @@ import type { FastifyInstance, HTTPMethods } from "fastify";
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
 import { addAccounts } from "./accounts.ts";
 import { createAuthentication } from "./auth.ts";
+import { addCampaignChanges } from "./campaign-changes.ts";
+import { addCampaignExport } from "./campaign-export.ts";
+import { addCampaignPreview } from "./campaign-preview.ts";
 import { addCampaignRecipients } from "./campaign-recipients.ts";
 import { addCampaigns } from "./campaigns.ts";
 import { addDocs, noteRoutes } from "./docs.ts";
 import type { ApiDoors } from "./doors.ts";
+import { addErasures } from "./erasures.ts";
 import { refuseEncodedBody, takeJsonBodies } from "./json-body.ts";
 import { addMessages } from "./messages.ts";
+import { addMetrics } from "./metrics.ts";
 import { createErrorHandler, refuse } from "./problem.ts";
+import { addReminders } from "./reminders.ts";
+import { addRetries } from "./retries.ts";
+import { addStream, type StreamBounds, streamBounds } from "./stream.ts";
 import { addSuppressions } from "./suppressions.ts";
 import { addWebhookEndpoints } from "./webhook-endpoints.ts";
 
 export type ApiBounds = {
   /** Of one key, in one process. */
   readonly requestsPerSecond: number;
+  readonly stream: StreamBounds;
 };
 
 const RESOURCES = [
   addMessages,
   addCampaigns,
+  addCampaignChanges,
+  addCampaignPreview,
   addCampaignRecipients,
+  addCampaignExport,
+  addRetries,
+  addReminders,
   addSuppressions,
   addWebhookEndpoints,
   addAccounts,
+  addErasures,
 ];
 const API_VERSION = "1";
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] as const satisfies readonly HTTPMethods[];
-const defaultBounds: ApiBounds = { requestsPerSecond: 2_000 };
+const defaultBounds: ApiBounds = { requestsPerSecond: 2_000, stream: streamBounds };
 /** How often forgotten idempotency keys are cleared away, and how many at once. */
 const PRUNE_EVERY_MS = 60_000;
 const PRUNED_MAX = 10_000;
@@ -54,6 +69,7 @@ export function addApi(app: FastifyInstance, doors: ApiDoors, bounds: Partial<Ap
     });
     await addDocs(scope);
   });
+  addMetrics(app, doors);
 }
 
 async function addResources(api: FastifyInstance, doors: ApiDoors, bounds: ApiBounds): Promise<void> {
@@ -72,7 +88,9 @@ async function addResources(api: FastifyInstance, doors: ApiDoors, bounds: ApiBo
   api.setNotFoundHandler(() => {
     throw refuse({ code: "not_found", detail: "There is no such path." });
   });
-  for (const add of RESOURCES) add(api.withTypeProvider<ZodTypeProvider>(), doors);
+  const typed = api.withTypeProvider<ZodTypeProvider>();
+  for (const add of RESOURCES) add(typed, doors);
+  addStream(typed, doors, bounds.stream);
   // A plugin of its own, because it comes after those that resources register.
   await api.register(async (last) => refuseOtherMethods(last, methods));
   pruneKeys(api, doors);

@@ -134,7 +134,7 @@ export function addCampaigns(api: Api, doors: ApiDoors): void {
   addMove(
     "start",
     "Send it, now or when its time comes",
-    async (id) => startCampaign(doors, await findCampaign(doors, id)),
+    async (id) => startCampaign(doors, await findCampaign(doors, id), rules),
     doors.releaseCampaign,
   );
   addMove("pause", "Send nothing more of it until it is resumed", ledger.campaigns.pause);
@@ -169,6 +169,7 @@ function newbornOf(id: CampaignId, draft: CampaignDraft, upload: Refused | null)
     id,
     state: "draft",
     reason: null,
+    retryOf: null,
     total: 0,
     duplicates,
     suppressed,
@@ -180,7 +181,7 @@ function newbornOf(id: CampaignId, draft: CampaignDraft, upload: Refused | null)
   };
 }
 
-function toCampaign({ sender, rate: _rate, ...found }: Campaign): z.output<typeof campaign> {
+export function toCampaign({ sender, rate: _rate, ...found }: Campaign): z.output<typeof campaign> {
   return {
     ...found,
     from: sender,

@@ -1,13 +1,15 @@
-// [0] Messages: accepted (202 means committed), listed, and shown with all that is known of them.
+// [0] Messages: accepted (202 means committed), listed, shown with all that is known of them, and taken back.
 
 import type { z } from "zod";
+import { VolleyError } from "../domain/errors.ts";
 import { timeOfId } from "../domain/ids.ts";
-import type { MessageId } from "../domain/message.ts";
+import type { MessageId, MessageState } from "../domain/message.ts";
 import { acceptMessage, type MessageDraft } from "../intake/accept-message.ts";
 import type { Message } from "../ledger/messages.ts";
 import { onceHeaders } from "./contract/fields.ts";
 import {
   acceptedMessage,
+  cancelledMessage,
   type message,
   messagePage,
   messageParams,
@@ -93,6 +95,34 @@ export function addMessages(api: Api, { ledger, rules, enqueue }: ApiDoors): voi
       return { ...toMessage(found), timeline: timelineOf(found, timeOfId(id), { attempts, reports }) };
     },
   );
+
+  api.delete(
+    "/messages/:id",
+    {
+      config: { scope: "messages:send" },
+      schema: {
+        summary: "Take one message back before it is sent",
+        description: "It stays in the lists, as cancelled. Safe to repeat.",
+        tags: TAGS,
+        params: messageParams,
+        response: { 200: cancelledMessage },
+      },
+    },
+    async ({ params: { id } }) => {
+      const end = await ledger.messages.cancel(id);
+      if (end === null) throw notFound("message");
+      if (!end.ok && end.state !== "cancelled") throw new VolleyError("state_conflict", tooLate(end.state));
+      return { id, state: "cancelled" as const };
+    },
+  );
+}
+
+function tooLate(state: MessageState): string {
+  const why =
+    state === "queued" || state === "scheduled"
+      ? "its campaign is a draft, of which nothing is sent. Delete the draft, or cancel the message when it has started."
+      : `it is ${state}.`;
+  return `Cannot take the message back: ${why}`;
 }
 
 function toDraft(body: z.output<typeof newMessage>): MessageDraft {
@@ -125,6 +155,7 @@ function toMessage(found: Message): z.output<typeof message> {
     expiresAt: found.expiresAt?.toISOString() ?? null,
     reference: found.reference,
     metadata: found.metadata,
+    retryOf: found.retryOf,
     createdAt: timeOfId(found.id).toISOString(),
     changedAt: found.changedAt.toISOString(),
   };

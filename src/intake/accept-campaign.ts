@@ -20,7 +20,7 @@ export async function acceptCampaign(
   const id = await createDraft(parts, draft, options.rules);
   try {
     const upload = await addRecipients(parts, { ...draft, id }, recipients, options);
-    const started = await startCampaign(parts, { ...draft, id });
+    const started = await startCampaign(parts, { ...draft, id }, options.rules);
     if (started === "empty") throw nobodyLeft(draft.name, upload);
     return { id, ...upload };
   } catch (error) {

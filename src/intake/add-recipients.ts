@@ -59,7 +59,7 @@ export type UploadOptions = {
 /** Throws a VolleyError for faults of the upload as a whole. */
 export async function addRecipients(
   { ledger }: UploadParts,
-  campaign: CampaignDraft & { readonly id: CampaignId },
+  campaign: CampaignDraft & { readonly id: CampaignId; readonly edition?: number | undefined },
   recipients: Recipients,
   { rules, onProgress }: UploadOptions,
 ): Promise<Upload> {
@@ -73,6 +73,7 @@ export async function addRecipients(
       class: campaign.class,
       sender: campaign.from,
       state: "waiting",
+      edition: campaign.edition,
     });
     totals.accepted += accepted;
     totals.suppressed += suppressed;
@@ -140,7 +141,7 @@ function createRowCheck(
       at: cell(row, columns.time) || ownTime || undefined,
       zone: cell(row, columns.zone) || undefined,
       readIn: campaign.timeZone ?? undefined,
-      to: phone.number,
+      to: phone,
       class: campaign.class,
       quietHours: rules.quietHours,
       nowMs,

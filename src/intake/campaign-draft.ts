@@ -7,8 +7,9 @@ import { parseTemplate, type Template } from "../domain/template.ts";
 import { characterFault } from "../domain/text-check.ts";
 import type { Moved } from "../ledger/campaign-moves.ts";
 import type { Ledger } from "../ledger/ledger.ts";
+import { startGuard } from "./campaign-caps.ts";
 import { findSenderFaults, type IntakeRules, type SenderFaults } from "./choose-accounts.ts";
-import { campaignTime } from "./due-time.ts";
+import { campaignTime, type TimeFault } from "./due-time.ts";
 
 export type CampaignDraft = {
   readonly name: string;
@@ -38,14 +39,18 @@ export async function createDraft(
   return id;
 }
 
-/** Now, or when its time has come. Null: there is no such campaign. */
+/** Now, or when its time has come. Null: there is no such campaign. Throws when it would pass a cap. */
 export async function startCampaign(
   { ledger }: { readonly ledger: { readonly campaigns: Pick<Ledger["campaigns"], "start"> } },
-  campaign: Pick<CampaignDraft, "sendAt" | "timeZone"> & { readonly id: CampaignId },
+  campaign: Pick<CampaignDraft, "sendAt" | "timeZone"> & {
+    readonly id: CampaignId;
+    readonly edition?: number | undefined;
+  },
+  rules: IntakeRules,
 ): Promise<Moved | "empty"> {
   const time = campaignTime(campaign, Date.now());
   if (!time.ok) throw new VolleyError("state_conflict", `Cannot start the campaign: ${time.reason}`);
-  return ledger.campaigns.start(campaign.id, time.startAt);
+  return ledger.campaigns.start(campaign.id, time.startAt, campaign.edition, startGuard(rules));
 }
 
 /** Checks what concerns the campaign as a whole. */
@@ -53,25 +58,31 @@ export function checkDraft(
   draft: CampaignDraft,
   rules: IntakeRules,
 ): { readonly template: Template; readonly senderFaults: SenderFaults } {
-  const fault = (code: "usage" | "template_invalid", reason: string) =>
-    new VolleyError(code, `Cannot create the campaign: ${reason}`);
   if (draft.name.trim() === "" || draft.name.length > NAME_CHARACTERS_MAX) {
-    throw fault("usage", `its name must have 1 to ${NAME_CHARACTERS_MAX} characters.`);
+    throw fault("name", `its name must have 1 to ${NAME_CHARACTERS_MAX} characters.`);
   }
   const nameFault = characterFault(draft.name);
-  if (nameFault !== null) throw fault("usage", `its name ${nameFault}.`);
+  if (nameFault !== null) throw fault("name", `its name ${nameFault}.`);
   const parsed = parseTemplate(draft.template);
-  if (!parsed.ok) throw fault("template_invalid", parsed.reason);
+  if (!parsed.ok) throw fault("template", parsed.reason);
   if (draft.account !== null && !rules.accounts.has(draft.account)) {
     const names = [...rules.accounts.keys()].join(", ") || "none";
-    throw fault("usage", `no account is named "${draft.account}". Configured: ${names}.`);
+    throw fault("account", `no account is named "${draft.account}". Configured: ${names}.`);
   }
   const time = campaignTime(draft, Date.now());
-  if (!time.ok) throw fault("usage", time.reason);
+  if (!time.ok) throw fault(time.field, time.reason);
   const senderFaults = findSenderFaults(rules, draft.from);
   const noSender = senderFaultOfAll(draft, rules, senderFaults);
-  if (noSender !== null) throw fault("usage", noSender);
+  if (noSender !== null) throw fault("from", noSender);
   return { template: parsed.template, senderFaults };
+}
+
+function fault(path: keyof CampaignDraft | TimeFault["field"], reason: string): VolleyError {
+  return new VolleyError(
+    path === "template" ? "template_invalid" : "usage",
+    `Cannot create the campaign: ${reason}`,
+    { details: { faults: [{ path, message: reason }] } },
+  );
 }
 
 /** When no account that could send any of the campaign takes its sender: what the first of them says. */

@@ -3,15 +3,19 @@
 // cannot send.
 
 import type { Account } from "../domain/account.ts";
+import type { CampaignCaps } from "../domain/campaign.ts";
 import type { MessageClass, MessageId } from "../domain/message.ts";
 import type { PhoneNumber } from "../domain/phone-number.ts";
 import type { QuietHours } from "../domain/quiet-hours.ts";
 import { accountsFor, orderAccounts, type Route } from "../domain/route.ts";
-import { checkText, type TextCheck } from "../domain/text-check.ts";
+import { checkText } from "../domain/text-check.ts";
 
 export type IntakeRules = {
   readonly routes: readonly Route[];
   readonly quietHours: QuietHours | null;
+  /** Of all prices; null: there are none. */
+  readonly currency: string | null;
+  readonly caps: CampaignCaps;
   /** By name. */
   readonly accounts: ReadonlyMap<string, AccountRules>;
 };
@@ -20,6 +24,8 @@ export type AccountRules = {
   readonly account: Account;
   /** The longest text that the account's provider takes. */
   readonly segmentsMax: number;
+  /** Messages in one of its requests. */
+  readonly batchMax: number;
   /** What the provider would do to a text that its writer did not mean; null: nothing. */
   readonly textFault: (text: string) => string | null;
   /** What the provider has against a sender, continuing "the sender"; null: nothing. */
@@ -31,7 +37,7 @@ export type SenderFaults = ReadonlyMap<string, string>;
 
 export type ChosenAccounts =
   | { readonly ok: true; readonly accounts: readonly string[] }
-  | { readonly ok: false; readonly reason: string };
+  | { readonly ok: false; readonly field: "to" | "text" | "from" | "account"; readonly reason: string };
 
 /** Asked once for all messages of one sender; null: each account's own. */
 export function findSenderFaults(rules: IntakeRules, from: string | null): SenderFaults {
@@ -59,7 +65,7 @@ export function chooseAccounts(
     message.account === null
       ? orderAccounts(accountsFor(rules.routes, message), message.id)
       : [message.account];
-  if (candidates.length === 0) return { ok: false, reason: "No route leads to this number." };
+  if (candidates.length === 0) return { ok: false, field: "to", reason: "No route leads to this number." };
   return keepAccounts(rules, candidates, message.text, senderFaults);
 }
 
@@ -70,21 +76,31 @@ export function keepAccounts(
   text: string,
   senderFaults: SenderFaults,
 ): ChosenAccounts {
-  let refusal: TextCheck = { ok: true };
-  const accounts = candidates.filter((name) => {
-    const check = checkFor(rules.accounts.get(name), text, senderFaults.get(name));
-    if (!check.ok && refusal.ok) refusal = check;
-    return check.ok;
-  });
-  // What the first choice says is what helps the writer.
-  return accounts.length === 0 && !refusal.ok ? refusal : { ok: true, accounts };
+  let refusal: Refusal | null = null;
+  const accounts: string[] = [];
+  for (const name of candidates) {
+    const found = refusalOf(rules.accounts.get(name), text, senderFaults.get(name));
+    if (found === null) accounts.push(name);
+    // What the first choice says is what helps the writer.
+    else refusal ??= found;
+  }
+  if (accounts.length === 0 && refusal !== null) return refusal;
+  // Mostly all of them: then it is the route's own array, and open-chunks.ts sees at a glance that it is the same.
+  return { ok: true, accounts: accounts.length === candidates.length ? candidates : accounts };
 }
 
-function checkFor(rules: AccountRules | undefined, text: string, senderFault: string | undefined): TextCheck {
-  if (rules === undefined) return { ok: false, reason: "The route's account is not configured." };
-  if (senderFault !== undefined) return { ok: false, reason: senderFault };
+type Refusal = Extract<ChosenAccounts, { ok: false }>;
+
+function refusalOf(
+  rules: AccountRules | undefined,
+  text: string,
+  senderFault: string | undefined,
+): Refusal | null {
+  const refusal = (field: Refusal["field"], reason: string): Refusal => ({ ok: false, field, reason });
+  if (rules === undefined) return refusal("account", "The route's account is not configured.");
+  if (senderFault !== undefined) return refusal("from", senderFault);
   const check = checkText(text, rules.segmentsMax);
-  if (!check.ok) return check;
+  if (!check.ok) return refusal("text", check.reason);
   const fault = rules.textFault(text);
-  return fault === null ? check : { ok: false, reason: fault };
+  return fault === null ? null : refusal("text", fault);
 }

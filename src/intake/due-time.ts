@@ -1,11 +1,11 @@
 // [1] When a message may leave: its wish for a time, read in the zone that was meant, and kept out of quiet hours.
 
 import type { MessageClass } from "../domain/message.ts";
-import type { PhoneNumber } from "../domain/phone-number.ts";
+import type { CountryCode, PhoneNumber } from "../domain/phone-number.ts";
 import { type QuietHours, quietUntilMs } from "../domain/quiet-hours.ts";
 import { AHEAD_MS_MAX, LATE_MS_MAX, PAST_MS_MAX } from "../domain/schedule.ts";
 import { parseMoment, parseTimeZone, type TimeZone } from "../domain/time-zone.ts";
-import { zonesOfNumber } from "../domain/zones-of.ts";
+import { zonesOfReading } from "../domain/zones-of.ts";
 
 /** As it was written. */
 export type TimeOf = {
@@ -26,7 +26,13 @@ export type DueTime =
       readonly dueAt?: Date;
       readonly expiresAt?: Date;
     }
-  | { readonly ok: false; readonly reason: string };
+  | TimeFault;
+
+export type TimeFault = {
+  readonly ok: false;
+  readonly field: "sendAt" | "timeZone" | "expiresAt";
+  readonly reason: string;
+};
 
 export const RECIPIENT_ZONE = "recipient";
 const UTC = "UTC" as TimeZone;
@@ -43,7 +49,7 @@ export function dueTime({
 }: TimeOf & {
   /** In which local times are read, where it is not the person's own zone. */
   readonly readIn?: string | undefined;
-  readonly to: PhoneNumber;
+  readonly to: { readonly number: PhoneNumber; readonly country: CountryCode | null };
   readonly class: MessageClass;
   readonly quietHours: QuietHours | null;
   readonly nowMs: number;
@@ -51,16 +57,18 @@ export function dueTime({
   const own = readZone(zone);
   if (own?.ok === false) return own;
   // A zone that was named is the person's own, and says more than the number does.
-  const zones = own === null ? zonesOfNumber(to) : [own.zone];
+  const zones = own === null ? zonesOfReading(to) : [own.zone];
   const other = zone === undefined ? readZone(readIn) : null;
   if (other?.ok === false) return other;
   const reading = readIn === undefined ? null : other === null ? zones : [other.zone];
   const due = at === undefined ? null : readMoment(at, reading);
-  if (due?.ok === false) return due;
+  if (due?.ok === false) return faultIn("sendAt", due.reason);
   const expiry = expiresAt === undefined ? null : readMoment(expiresAt, reading);
-  if (expiry?.ok === false) return { ok: false, reason: `The expiry: ${expiry.reason}` };
-  const fault = faultOf(due?.atMs ?? null, expiry?.atMs ?? null, nowMs);
-  if (fault !== null) return { ok: false, reason: fault };
+  if (expiry?.ok === false) return faultIn("expiresAt", `The expiry: ${expiry.reason}`);
+  const fault = dueFault(due?.atMs ?? null, nowMs);
+  if (fault !== null) return faultIn("sendAt", fault);
+  const late = expiryFault(due?.atMs ?? null, expiry?.atMs ?? null, nowMs);
+  if (late !== null) return faultIn("expiresAt", late);
 
   const isLater = due !== null && due.atMs > nowMs;
   const quietUntil =
@@ -79,7 +87,7 @@ export function dueTime({
 
 export type CampaignTime =
   | { readonly ok: true /** Null: at once. */; readonly startAt: Date | null }
-  | { readonly ok: false; readonly reason: string };
+  | TimeFault;
 
 /** In the recipients' own zones a campaign starts at once, and each of its messages waits for its own time. */
 export function campaignTime(
@@ -92,15 +100,23 @@ export function campaignTime(
   // Any zone will do to see whether the time can be read at all.
   const isOwn = timeZone === RECIPIENT_ZONE;
   const moment = parseMoment(sendAt, isOwn ? UTC : (zone?.zone ?? null));
-  if (!moment.ok) return moment;
-  const fault = isOwn ? null : faultOf(moment.atMs, null, nowMs);
-  if (fault !== null) return { ok: false, reason: fault };
+  if (!moment.ok) return faultIn("sendAt", moment.reason);
+  const fault = isOwn ? null : dueFault(moment.atMs, nowMs);
+  if (fault !== null) return faultIn("sendAt", fault);
   return { ok: true, startAt: isOwn ? null : new Date(moment.atMs) };
 }
 
+function faultIn(field: TimeFault["field"], reason: string): TimeFault {
+  return { ok: false, field, reason };
+}
+
 /** Null: none was named. */
-function readZone(zone: string | undefined): ReturnType<typeof parseTimeZone> | null {
-  return zone === undefined || zone === RECIPIENT_ZONE ? null : parseTimeZone(zone);
+function readZone(
+  zone: string | undefined,
+): { readonly ok: true; readonly zone: TimeZone } | TimeFault | null {
+  if (zone === undefined || zone === RECIPIENT_ZONE) return null;
+  const reading = parseTimeZone(zone);
+  return reading.ok ? reading : faultIn("timeZone", reading.reason);
 }
 
 type Moment = { readonly ok: true; readonly atMs: number } | { readonly ok: false; readonly reason: string };
@@ -119,10 +135,15 @@ function readMoment(text: string, zones: readonly TimeZone[] | null): Moment {
   return latest;
 }
 
-function faultOf(dueMs: number | null, expiryMs: number | null, nowMs: number): string | null {
-  if (dueMs !== null && dueMs < nowMs - PAST_MS_MAX) return "The time is in the past.";
-  if (dueMs !== null && dueMs > nowMs + AHEAD_MS_MAX)
-    return `The time is more than ${AHEAD_MS_MAX / 86_400_000} days ahead.`;
+function dueFault(dueMs: number | null, nowMs: number): string | null {
+  if (dueMs === null) return null;
+  if (dueMs < nowMs - PAST_MS_MAX) return "The time is in the past.";
+  return dueMs > nowMs + AHEAD_MS_MAX
+    ? `The time is more than ${AHEAD_MS_MAX / 86_400_000} days ahead.`
+    : null;
+}
+
+function expiryFault(dueMs: number | null, expiryMs: number | null, nowMs: number): string | null {
   if (expiryMs === null) return null;
   if (expiryMs <= nowMs) return "The expiry is in the past.";
   return dueMs !== null && expiryMs <= dueMs ? "The expiry comes before the time." : null;

@@ -22,20 +22,30 @@ export function createOpenChunks(insert: (chunk: OpenChunk) => Promise<void>) {
   const open = new Map<string, OpenChunk>();
   const inserts = createInserts(insert);
   let rows = 0;
+  /** Most rows follow one of their own kind, and arrays of one kind are the same object: no key is put together. */
+  let last: { readonly hour: number | null; readonly key: string; readonly chunk: OpenChunk } | null = null;
+
+  function find({ accounts, zones }: Omit<OpenChunk, "messages">, hour: number | null) {
+    if (last?.hour === hour && last.chunk.accounts === accounts && last.chunk.zones === zones) return last;
+    const key = `${accounts.join(",")} ${zones.join(",")} ${hour ?? ""}`;
+    const chunk = open.get(key) ?? { accounts, zones, messages: [] };
+    open.set(key, chunk);
+    last = { hour, key, chunk };
+    return last;
+  }
 
   function close(key: string, chunk: OpenChunk): Promise<void> {
     open.delete(key);
+    if (last?.chunk === chunk) last = null;
     rows -= chunk.messages.length;
     return inserts.start(chunk);
   }
 
   return {
     /** Undefined: there is nothing to wait for, which spares a million rows a million turns of the loop. */
-    put(message: NewMessage, { accounts, zones }: Omit<OpenChunk, "messages">): Promise<void> | undefined {
-      const hour = message.dueAt === undefined ? "" : Math.floor(message.dueAt.getTime() / HOUR_MS);
-      const key = `${accounts.join(",")} ${zones.join(",")} ${hour}`;
-      const chunk = open.get(key) ?? { accounts, zones, messages: [] };
-      open.set(key, chunk);
+    put(message: NewMessage, kind: Omit<OpenChunk, "messages">): Promise<void> | undefined {
+      const hour = message.dueAt === undefined ? null : Math.floor(message.dueAt.getTime() / HOUR_MS);
+      const { key, chunk } = find(kind, hour);
       chunk.messages.push(message);
       rows += 1;
       if (chunk.messages.length === CHUNK_ROWS_MAX) return close(key, chunk);

@@ -5,16 +5,16 @@
 // each message is retried by one.
 
 import { readStoredTemplate, readStoredText } from "../domain/batch.ts";
-import { CHUNK_ROWS_MAX, type ChunkId } from "../domain/campaign.ts";
+import { CHUNK_ROWS_MAX, type ChunkId, type ReleasedChunk } from "../domain/campaign.ts";
 import { VolleyError } from "../domain/errors.ts";
 import { createCampaignId, createMessageId, recipientMessageId } from "../domain/ids.ts";
 import { type CampaignId, type MessageId, type MessageState, retryableStates } from "../domain/message.ts";
 import { parsePhoneNumber } from "../domain/phone-number.ts";
 import { measureText } from "../domain/sms-text.ts";
 import type { Template } from "../domain/template.ts";
-import type { ReleasedChunk } from "../ledger/chunks.ts";
 import type { FailedMessage, RetryFilter } from "../ledger/find-failed.ts";
 import type { Ledger } from "../ledger/ledger.ts";
+import { startGuard } from "./campaign-caps.ts";
 import { findSenderFaults, type IntakeRules, keepAccounts, type SenderFaults } from "./choose-accounts.ts";
 
 export type RetryRequest = {
@@ -78,7 +78,7 @@ export async function retryCampaign(
     });
     const { alreadyRetried, suppressed, refused } = retried.skipped;
     await ledger.campaigns.noteRefusals(id, { duplicates: alreadyRetried, suppressed, invalid: refused });
-    const started = await ledger.campaigns.start(id, null);
+    const started = await ledger.campaigns.start(id, null, undefined, startGuard(rules));
     if (started !== "empty") {
       if (started?.ok === true) return { id, ...retried };
       throw new VolleyError("state_conflict", `Cannot start retry ${id}: somebody else had it. Retry again.`);

@@ -18,12 +18,14 @@ export function createAccountHealth(pool: Pool) {
     /** The account works again; true when that is news. */
     recovered: (account: string) => inOrder(account, () => recover(pool, account)),
     /** Accounts that somebody of the fleet found out of order, and how long ago. */
-    async listDegraded(): Promise<{ account: string; agoMs: number }[]> {
-      const { rows } = await pool.query<{ account: string; ago_ms: number }>(
-        `select account, extract(epoch from now() - changed_at)::float8 * 1000 as ago_ms
+    async listDegraded(): Promise<
+      { readonly account: string; readonly reason: string | null; readonly agoMs: number }[]
+    > {
+      const { rows } = await pool.query<{ account: string; reason: string | null; ago_ms: number }>(
+        `select account, reason, extract(epoch from now() - changed_at)::float8 * 1000 as ago_ms
          from volley.account_health where is_degraded`,
       );
-      return rows.map((row) => ({ account: row.account, agoMs: row.ago_ms }));
+      return rows.map((row) => ({ account: row.account, reason: row.reason, agoMs: row.ago_ms }));
     },
   };
 }

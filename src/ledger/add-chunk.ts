@@ -7,6 +7,7 @@ import type { PhoneNumber } from "../domain/phone-number.ts";
 import type { Sensitive } from "../domain/sensitive.ts";
 import type { TimeZone } from "../domain/time-zone.ts";
 import type { Queryable } from "../platform/postgres.ts";
+import { roundOn } from "./rounds.ts";
 import { type Exemption, isSuppressed } from "./suppressed.ts";
 
 export type NewMessage = {
@@ -36,12 +37,16 @@ export type NewChunk = {
   readonly zones?: readonly TimeZone[];
   /** A released chunk waits all the same while none of its messages is due. */
   readonly state: "waiting" | "released";
+  /** Of the draft as it was read; absent: nobody can have edited it meanwhile. */
+  readonly edition?: number | undefined;
   readonly messages: readonly NewMessage[];
 };
 
 export type AddedChunk = {
   /** Null: nobody was left to send to. */
   readonly id: ChunkId | null;
+  /** See ReleasedChunk; a campaign's chunks get theirs when they are released. */
+  readonly round: number;
   readonly accepted: number;
   readonly suppressed: number;
   /** Accepted messages whose time is yet to come. */
@@ -66,12 +71,12 @@ export async function addChunk(
       chunk.accounts,
       chunk.class,
       chunk.sender,
-      messages.map((message) => message.id),
-      messages.map((message) => message.to),
-      messages.map((message) => message.position),
-      messages.map((message) => message.segments),
-      messages.map((message) => message.text?.reveal() ?? null),
-      messages.map((message) => (message.values === null ? null : JSON.stringify(message.values))),
+      plainArray(messages.map((message) => message.id)),
+      plainArray(messages.map((message) => message.to)),
+      plainArray(messages.map((message) => message.position)),
+      plainArray(messages.map((message) => message.segments)),
+      columnOf(messages, (message) => message.text?.reveal()),
+      columnOf(messages, ({ values }) => (values === null ? undefined : JSON.stringify(values))),
       chunk.state,
       exemptClasses,
       chunk.zones ?? [],
@@ -79,18 +84,28 @@ export async function addChunk(
       columnOf(messages, (message) => message.expiresAt),
       columnOf(messages, (message) => message.reference),
       columnOf(messages, ({ metadata }) => (metadata === undefined ? undefined : JSON.stringify(metadata))),
+      chunk.edition ?? null,
     ],
   });
   const row = rows[0];
   if (row?.closed === true) {
-    throw new VolleyError("state_conflict", "Cannot add recipients: the campaign is not a draft any more.");
+    throw new VolleyError(
+      "state_conflict",
+      "Cannot add recipients: the campaign is not a draft any more, or was edited meanwhile.",
+    );
   }
   return {
     id: row?.id ?? null,
+    round: row?.round ?? 0,
     accepted: Number(row?.accepted ?? 0),
     suppressed: Number(row?.suppressed ?? 0),
     scheduled: Number(row?.scheduled ?? 0),
   };
+}
+
+/** Of UUIDs, E.164 numbers and integers, which hold nothing that an array would have to quote; the driver looks for it. */
+function plainArray(values: readonly (string | number)[]): string {
+  return `{${values.join(",")}}`;
 }
 
 /** Null when no message has it: an array without an element costs nothing on its way. */
@@ -106,7 +121,8 @@ const ADD_CHUNK = `
   with next as materialized (select nextval('volley.chunk_id_seq') as id),
   -- Whoever starts the campaign waits for this statement, and counts its rows.
   draft as materialized (
-    select id from volley.campaign where id = $1 and state = 'draft' for share
+    select id from volley.campaign
+    where id = $1 and state = 'draft' and ($18::integer is null or edition = $18) for share
   ),
   given as (
     select * from unnest($5::uuid[], $6::text[], $7::integer[], $8::smallint[], $9::text[], $10::jsonb[],
@@ -139,20 +155,22 @@ const ADD_CHUNK = `
   ),
   chunk as (
     insert into volley.chunk (id, campaign_id, account, accounts, class, sender, zones, state, messages, scheduled,
-      due_at)
+      due_at, round)
     overriding system value
     select next.id, $1, ($2::text[])[1], $2, $3, $4, $13,
-      case when c.due_at > now() then 'waiting' else $11::volley.chunk_state end, c.messages, c.scheduled, c.due_at
+      case when c.due_at > now() then 'waiting' else $11::volley.chunk_state end, c.messages, c.scheduled, c.due_at,
+      case when $1::uuid is null then ${roundOn("($2::text[])[1]")} else 0 end
     from next, counted c where c.messages > 0
-    returning id
+    returning id, round
   )
-  select (select id from chunk), c.messages as accepted, c.scheduled,
+  select (select id from chunk), (select round from chunk), c.messages as accepted, c.scheduled,
     ($1::uuid is not null and not exists (select from draft)) as closed,
     (select count(*) from given) - (select count(*) from wanted) as suppressed
   from counted c`;
 
 type AddedRow = {
   id: ChunkId | null;
+  round: number | null;
   accepted: string;
   suppressed: string;
   scheduled: string;

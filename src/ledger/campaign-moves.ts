@@ -10,9 +10,11 @@
 
 import type { Pool } from "pg";
 import type { CampaignState } from "../domain/campaign.ts";
+import { VolleyError } from "../domain/errors.ts";
 import { type CampaignId, failureStates } from "../domain/message.ts";
 import { withTransaction } from "../platform/postgres.ts";
 import { countMoves } from "./count-moves.ts";
+import { askGuard, type StartGuard } from "./start-guard.ts";
 import { writeEvents, writeMessageEvents } from "./write-events.ts";
 
 /** What became of a wish: the state that it led to, or the one in which it cannot be had; null: no such campaign. */
@@ -51,17 +53,32 @@ const STARTED =
 
 export function createCampaignMoves(pool: Pool, { slot }: { readonly slot: number }) {
   return {
-    /** A draft with recipients runs, or waits for `startAt`. `empty`: it has none. */
-    async start(id: CampaignId, startAt: Date | null): Promise<Moved | "empty"> {
+    /**
+     * A draft with recipients runs, or waits for `startAt`. `empty`: it has none. With an edition, which said when to
+     * start, it must still be of that one.
+     */
+    async start(
+      id: CampaignId,
+      startAt: Date | null,
+      edition?: number | undefined,
+      guard?: StartGuard | undefined,
+    ): Promise<Moved | "empty"> {
       return withTransaction(pool, async (client) => {
         // Waits for recipients that are being added, so that the count below sees them.
-        const { rows } = await client.query<{ state: CampaignState }>(
-          "select state from volley.campaign where id = $1 for update",
+        const { rows } = await client.query<{ state: CampaignState; edition: number }>(
+          "select state, edition from volley.campaign where id = $1 for update",
           [id],
         );
         const state = rows[0]?.state;
         if (state === undefined) return null;
         if (state !== "draft") return { ok: false, state };
+        if (edition !== undefined && edition !== rows[0]?.edition) {
+          throw new VolleyError(
+            "state_conflict",
+            "Cannot start the campaign: somebody edited it at the same moment. Look at it, and start it again.",
+          );
+        }
+        if (guard !== undefined) await askGuard(client, id, guard);
         const { rows: started } = await client.query<{ state: CampaignState }>(START, [
           id,
           startAt,
@@ -257,12 +274,9 @@ const NOTE_RATES = `
     from volley.campaign k left join volley.campaign_count cc on cc.campaign_id = k.id
     where k.state = 'running' and (k.rate_at is null or k.rate_at < now() - interval '2 s')
     group by k.id
-  ),
-  held as materialized (
-    select id from volley.campaign where id in (select id from seen) order by id for no key update
   )
   update volley.campaign k
   set rate_messages = seen.messages, rate_at = now(),
     rate = case when k.rate_at is not null and k.rate_messages <= seen.messages
       then (seen.messages - k.rate_messages) / extract(epoch from now() - k.rate_at)::real end
-  from seen join held using (id) where k.id = seen.id`;
+  from seen where k.id = seen.id`;

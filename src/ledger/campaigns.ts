@@ -6,6 +6,8 @@ import type { CampaignId, MessageClass, MessageState } from "../domain/message.t
 import type { Queryable } from "../platform/postgres.ts";
 import { createCampaignMoves } from "./campaign-moves.ts";
 import { type Deletion, deleteCampaign, discardDraft } from "./delete-campaign.ts";
+import { type Draft, type Edited, editDraft } from "./edit-draft.ts";
+import { type LiveCampaign, listLiveCampaigns } from "./live-campaigns.ts";
 
 export type Campaign = {
   readonly id: CampaignId;
@@ -19,6 +21,8 @@ export type Campaign = {
   readonly sendAt: string | null;
   /** In which `sendAt` is read; "recipient": in each recipient's own. */
   readonly timeZone: string | null;
+  /** How often it was edited. */
+  readonly edition: number;
   readonly state: CampaignState;
   /** Why it is paused, when nobody paused it. */
   readonly reason: string | null;
@@ -44,7 +48,7 @@ export type NewCampaign = Pick<
 export type Refusals = Pick<Campaign, "duplicates" | "suppressed" | "invalid">;
 export const LIST_ROWS_MAX = 500;
 
-const COLUMNS = `id, name, class, sender, template, account, send_at, time_zone, state, reason, retry_of, total, duplicates, suppressed, invalid, rate,
+const COLUMNS = `id, name, class, sender, template, account, send_at, time_zone, edition, state, reason, retry_of, total, duplicates, suppressed, invalid, rate,
   created_at, start_at, started_at, finished_at`;
 
 export function createCampaigns(pool: Pool, { slot }: { readonly slot: number }) {
@@ -55,6 +59,9 @@ export function createCampaigns(pool: Pool, { slot }: { readonly slot: number })
     discardDraft: (id: CampaignId): Promise<void> => discardDraft(pool, id),
     delete: (id: CampaignId, onProgress?: (messages: number) => void): Promise<Deletion> =>
       deleteCampaign(pool, id, onProgress),
+
+    edit: (id: CampaignId, change: (draft: Draft) => NewCampaign): Promise<Edited> =>
+      editDraft(pool, id, change),
 
     async find(id: CampaignId): Promise<Campaign | null> {
       const { rows } = await pool.query<CampaignRow>(`select ${COLUMNS} from volley.campaign where id = $1`, [
@@ -82,6 +89,8 @@ export function createCampaigns(pool: Pool, { slot }: { readonly slot: number })
       );
       return Object.fromEntries(rows.map((row) => [row.state, Number(row.messages)]));
     },
+
+    live: (): Promise<LiveCampaign[]> => listLiveCampaigns(pool),
 
     async running(): Promise<CampaignId[]> {
       const { rows } = await pool.query<{ id: CampaignId }>(
@@ -124,6 +133,7 @@ type CampaignRow = {
   account: string | null;
   send_at: string | null;
   time_zone: string | null;
+  edition: number;
   state: CampaignState;
   reason: string | null;
   retry_of: CampaignId | null;
@@ -148,6 +158,7 @@ function toCampaign(row: CampaignRow): Campaign {
     account: row.account,
     sendAt: row.send_at,
     timeZone: row.time_zone,
+    edition: row.edition,
     state: row.state,
     reason: row.reason,
     retryOf: row.retry_of,

@@ -7,14 +7,16 @@
 
 import type { Pool } from "pg";
 import type { StoredMessage } from "../domain/batch.ts";
-import type { ChunkId } from "../domain/campaign.ts";
+import type { ChunkId, ReleasedChunk } from "../domain/campaign.ts";
 import type { CampaignId, MessageClass } from "../domain/message.ts";
 import type { TimeZone } from "../domain/time-zone.ts";
+import { ROUNDS_APART } from "../domain/urgency.ts";
 import { withTransaction } from "../platform/postgres.ts";
 import { addChunk, type NewChunk } from "./add-chunk.ts";
 import { countMoves } from "./count-moves.ts";
 import { releaseDueChunks } from "./due-chunks.ts";
 import { type RerouteTo, rerouteChunk } from "./reroute.ts";
+import { roundOn } from "./rounds.ts";
 import { MESSAGE_COLUMNS, type MessageRow, toStoredMessage } from "./stored-message.ts";
 import type { Exemption } from "./suppressed.ts";
 import { writeMessageEvents } from "./write-events.ts";
@@ -27,6 +29,8 @@ export type ClaimedChunk = {
   /** Those that may send it, in order of preference. */
   readonly accounts: readonly string[];
   readonly class: MessageClass;
+  /** When it was made. */
+  readonly messages: number;
   readonly sender: string | null;
   readonly campaignId: CampaignId | null;
   readonly template: string | null;
@@ -38,8 +42,6 @@ export type ClaimedChunk = {
   readonly fenced: number;
 };
 
-export type ReleasedChunk = { readonly id: ChunkId; readonly account: string; readonly class: MessageClass };
-
 export type FinishedChunk =
   | { readonly state: "done" | "waiting" }
   /** Work is left: a retry, or an attempt whose end is not known yet. */
@@ -49,36 +51,36 @@ export function createChunks(pool: Pool, { slot, exemptClasses }: Exemption & { 
   return {
     add: (chunk: NewChunk) => addChunk(pool, { exemptClasses }, chunk),
 
-    /**
-     * Fills a running campaign's window, per account, with its next chunks. Campaigns that run side by side share
-     * the window, but each has at least two: all of them take turns, so a small one comes to its end in time.
-     */
+    /** Fills a running campaign's window, per account, with its next chunks, a round or more after those before. */
     async release(campaignId: CampaignId, windowChunks: number): Promise<ReleasedChunk[]> {
       const { rows } = await pool.query<ReleasedChunk>({
         name: "release-chunks",
         text: `
           with next as (
-            select picked.id
+            select picked.id, line.last_round + class.rounds_apart *
+              row_number() over (partition by a.name order by picked.due_at, picked.id) as round
             from volley.campaign c
             cross join lateral unnest(c.accounts) as a (name)
+            cross join lateral (select ($3::jsonb ->> c.class::text)::integer as rounds_apart) as class
             cross join lateral (
-              select id from volley.chunk
+              select count(*) as chunks,
+                greatest(max(round), ${roundOn("a.name")} - class.rounds_apart) as last_round
+              from volley.chunk
+              where campaign_id = c.id and account = a.name and state = 'released'
+            ) as line
+            cross join lateral (
+              select id, due_at from volley.chunk
               where campaign_id = c.id and account = a.name and state = 'waiting' and due_at <= now()
               order by due_at, id
-              limit greatest(0, greatest(
-                2, $2 / (select count(*) from volley.campaign where state = 'running')
-              ) - (
-                select count(*) from volley.chunk
-                where campaign_id = c.id and account = a.name and state = 'released'
-              ))
+              limit greatest(0, $2 - line.chunks)
               for update skip locked
             ) as picked
             where c.id = $1 and c.state = 'running'
           )
-          update volley.chunk set state = 'released'
+          update volley.chunk set state = 'released', round = next.round
           from next where chunk.id = next.id
-          returning chunk.id, chunk.account, chunk.class`,
-        values: [campaignId, windowChunks],
+          returning chunk.id, chunk.account, chunk.class, chunk.messages, chunk.round`,
+        values: [campaignId, windowChunks, JSON.stringify(ROUNDS_APART)],
       });
       return rows.toSorted((one, other) => Number(one.id) - Number(other.id));
     },
@@ -103,7 +105,7 @@ export function createChunks(pool: Pool, { slot, exemptClasses }: Exemption & { 
             update volley.chunk
             set lease = $2, lease_until = now() + $3 * interval '1 ms'
             where id = $1 and state = 'released' and due_at <= now() and (lease is null or lease_until <= now())
-            returning id, campaign_id, account, accounts, class, sender, zones, scheduled
+            returning id, campaign_id, account, accounts, class, messages, sender, zones, scheduled
           ),
           fenced as (
             update volley.message m
@@ -132,7 +134,7 @@ export function createChunks(pool: Pool, { slot, exemptClasses }: Exemption & { 
           ),
           ${countMoves({ from: { column: "before" }, moved: "shifted", slot: "$5" })},
           ${writeMessageEvents({ moved: "fenced" })}
-          select c.id, c.campaign_id, c.account, c.accounts, c.class, c.sender, c.zones, campaign.template,
+          select c.id, c.campaign_id, c.account, c.accounts, c.class, c.messages, c.sender, c.zones, campaign.template,
             floor(extract(epoch from now()) * 1000)::float8 as now_ms, (select count(*) from fenced) as fenced
           from claimed c left join volley.campaign on campaign.id = c.campaign_id`,
         values: [id, claim.lease, claim.leaseMs, JSON.stringify(claim.settleInMs), slot],
@@ -145,6 +147,7 @@ export function createChunks(pool: Pool, { slot, exemptClasses }: Exemption & { 
         account: row.account,
         accounts: row.accounts,
         class: row.class,
+        messages: row.messages,
         sender: row.sender,
         zones: row.zones,
         claimedAtMs: row.now_ms,
@@ -178,12 +181,7 @@ export function createChunks(pool: Pool, { slot, exemptClasses }: Exemption & { 
         name: "extend-leases",
         text: `
           update volley.chunk set lease_until = now() + $2 * interval '1 ms'
-          -- By id, as all who lock several chunks do.
-          where id in (
-            select id from volley.chunk where lease = any($1::uuid[]) and state = 'released'
-            order by id for no key update
-          )
-          returning lease`,
+          where lease = any($1::uuid[]) and state = 'released' returning lease`,
         values: [leases, leaseMs],
       });
       return rows.map((row) => row.lease);
@@ -242,7 +240,7 @@ export function createChunks(pool: Pool, { slot, exemptClasses }: Exemption & { 
     /** Released chunks that are due and that nobody holds: what the queue should hold, whatever it lost. */
     async due(limit: number): Promise<ReleasedChunk[]> {
       const { rows } = await pool.query<ReleasedChunk>(
-        `select id, account, class from volley.chunk
+        `select id, account, class, messages, round from volley.chunk
          where state = 'released' and due_at <= now() and (lease is null or lease_until <= now())
          order by due_at limit $1`,
         [limit],
@@ -260,6 +258,7 @@ type ClaimRow = {
   account: string;
   accounts: string[];
   class: MessageClass;
+  messages: number;
   sender: string | null;
   zones: TimeZone[];
   now_ms: number;

@@ -2,8 +2,8 @@
 // and zones goes into one chunk, so that a million reminders for nine o'clock are a thousand jobs.
 
 import type { Pool } from "pg";
-import { CHUNK_ROWS_MAX } from "../domain/campaign.ts";
-import type { ReleasedChunk } from "./chunks.ts";
+import { CHUNK_ROWS_MAX, type ReleasedChunk } from "../domain/campaign.ts";
+import { roundOn } from "./rounds.ts";
 
 /**
  * Releases chunks outside of campaigns whose time has come, the earliest first; those of one fresh message are merged.
@@ -29,10 +29,12 @@ export async function releaseDueChunks(pool: Pool, limit: number): Promise<Relea
        from single group by accounts, account, class, sender, zones, place / $2
      ),
      created as (
-       insert into volley.chunk (id, account, accounts, class, sender, zones, state, messages, scheduled, due_at)
+       insert into volley.chunk (id, account, accounts, class, sender, zones, state, messages, scheduled, due_at, round)
        overriding system value
-       select new_id, account, accounts, class, sender, zones, 'released', messages, messages, due_at from merged
-       returning id, account, class
+       select new_id, account, accounts, class, sender, zones, 'released', messages, messages, due_at,
+         ${roundOn("merged.account")}
+       from merged
+       returning id, account, class, messages, round
      ),
      moved as (
        update volley.message m set chunk_id = merged.new_id
@@ -45,9 +47,9 @@ export async function releaseDueChunks(pool: Pool, limit: number): Promise<Relea
        delete from volley.chunk where id in (select id from single)
      ),
      others as (
-       update volley.chunk set state = 'released'
+       update volley.chunk set state = 'released', round = ${roundOn("chunk.account")}
        where id in (select id from due except select id from single)
-       returning id, account, class
+       returning id, account, class, messages, round
      )
      select * from created union all select * from others`,
     [limit, CHUNK_ROWS_MAX],

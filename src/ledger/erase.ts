@@ -1,5 +1,6 @@
 // [6] A person's erasure: nothing that stands here afterwards holds the number, or what was written to or by its owner.
 //
+//   reminders          go, and with them what they would make
 //   waiting messages   taken back first; of a draft they vanish, as if they had never been uploaded
 //   in flight          left alone: whoever asked for the erasure asks again in a minute
 //   ended messages     keep their place, state and times; number, content and the provider's name for them go
@@ -39,6 +40,8 @@ export async function erasePerson(
   number: PhoneNumber,
   { slot }: { readonly slot: number },
 ): Promise<Erasure> {
+  // First, for a recurring one would make another message.
+  await pool.query("delete from volley.reminder where recipient = $1", [number]);
   const drafted = await leaveDrafts(pool, number);
   const cancelled = await cancelAll(pool, number, slot);
   const messages = await eraseEnded(pool, number);

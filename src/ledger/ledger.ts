@@ -5,6 +5,7 @@ import { ATTEMPTS_MAX, type MessageClass } from "../domain/message.ts";
 import type { PhoneNumber } from "../domain/phone-number.ts";
 import type { SealKey } from "../domain/seal.ts";
 import type { Queryable } from "../platform/postgres.ts";
+import { createAccountDays } from "./account-days.ts";
 import { createAccountHealth } from "./account-health.ts";
 import { addChunk, type NewChunk } from "./add-chunk.ts";
 import { createApiKeys } from "./api-keys.ts";
@@ -20,15 +21,20 @@ import { createInbox } from "./inbox.ts";
 import { createMessages } from "./messages.ts";
 import { isMigrated, migrateLedger } from "./migrate.ts";
 import { addPartitions } from "./partitions.ts";
+import { createPreview, inTrial } from "./preview.ts";
+import { createReminders } from "./reminders.ts";
 import { createReports } from "./reports.ts";
 import { createRetention } from "./retention.ts";
 import { createRetries } from "./retry-failed.ts";
+import { readStanding, type Standing } from "./standing.ts";
 import { createSuppressions } from "./suppressions.ts";
 import { createUnknowns } from "./unknowns.ts";
 
 export type Ledger = ReturnType<typeof createLedger>;
 /** What creates things, in a transaction of its caller's or in one of its own. */
 export type Creators = ReturnType<typeof openCreators>;
+
+export type Trial = Creators & { readonly preview: ReturnType<typeof createPreview> };
 
 /** Slots of campaign_count: 0 is the intake's; the rest is shared out so that processes rarely meet in one. */
 const WRITERS_MAX = 1000;
@@ -63,7 +69,15 @@ export function createLedger({
     unknowns: createUnknowns(pool, { attemptsMax, exemptClasses, slot: writer }),
     suppressions: createSuppressions(pool, { slot: writer, exemptClasses }),
     accountHealth: createAccountHealth(pool),
-    messages: createMessages(pool),
+    accountDays: createAccountDays(pool),
+    preview: createPreview(pool),
+    /** What is created within leaves no trace, however it ends. */
+    tryOut: <T>(work: (ledger: Trial) => Promise<T>): Promise<T> =>
+      inTrial(pool, (db) =>
+        work({ ...openCreators(db, { exemptClasses, encryptionKey }), preview: createPreview(db) }),
+      ),
+    messages: createMessages(pool, { slot: writer }),
+    reminders: createReminders(pool, { slot: writer, exemptClasses }),
     retries: createRetries(pool, { slot: writer, exemptClasses }),
     inbox: createInbox(pool),
     reports: createReports(pool, { slot: writer }),
@@ -82,6 +96,7 @@ export function createLedger({
       await addPartitions(pool);
       return migrated;
     },
+    standing: (): Promise<Standing> => readStanding(pool),
     isMigrated: () => isMigrated(pool),
   };
 }

@@ -4,6 +4,7 @@ import type { Pool } from "pg";
 import type { CampaignId, MessageClass, MessageId, MessageState } from "../domain/message.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import type { PhoneNumber } from "../domain/phone-number.ts";
+import { type Cancelled, cancelMessage } from "./cancel-message.ts";
 
 export type Message = {
   readonly id: MessageId;
@@ -79,8 +80,10 @@ const COLUMNS = `m.id, c.campaign_id, m.recipient, m.state, c.class, coalesce(m.
   m.opened_at, m.due_at, m.expires_at, m.reference, m.metadata, m.changed_at,
   m.retry_of`;
 
-export function createMessages(pool: Pool) {
+export function createMessages(pool: Pool, { slot }: { readonly slot: number }) {
   return {
+    cancel: (id: MessageId): Promise<Cancelled> => cancelMessage(pool, id, { slot }),
+
     async find(id: MessageId): Promise<Message | null> {
       const { rows } = await pool.query<MessageRow>(
         `select ${COLUMNS} from volley.message m join volley.chunk c on c.id = m.chunk_id where m.id = $1`,

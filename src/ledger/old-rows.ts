@@ -131,8 +131,11 @@ const BELONGINGS = [
    delete from volley.campaign where id in (select id from finished)`,
 ];
 
-/** What names no message: reports that nobody could join, and what people wrote to us. */
+/** What no month takes along: reports that nobody could join, what people wrote to us, and reminders that are over. */
 const LONERS = [
+  `delete from volley.reminder where key in (
+     select key from volley.reminder where repeat is null and due_at < $1 order by due_at limit $2
+   ) and repeat is null and due_at < $1`,
   `delete from volley.report where id in (
      select id from (
        select id, received_at from volley.report where joined_id is null and join_at is null order by id limit $2

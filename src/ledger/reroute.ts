@@ -1,7 +1,9 @@
 // [6] Failover: messages that an account provably did not send go on with the next one of their route.
 
 import type { Pool } from "pg";
-import type { ClaimedChunk, ReleasedChunk } from "./chunks.ts";
+import type { ReleasedChunk } from "../domain/campaign.ts";
+import type { ClaimedChunk } from "./chunks.ts";
+import { roundOn } from "./rounds.ts";
 
 export type RerouteTo = {
   readonly account: string;
@@ -34,11 +36,11 @@ export async function rerouteChunk(
           )
       ),
       fresh as (
-        insert into volley.chunk (campaign_id, account, accounts, class, sender, zones, state, messages, due_at)
+        insert into volley.chunk (campaign_id, account, accounts, class, sender, zones, state, messages, due_at, round)
         select campaign_id, $3, accounts, class, sender, zones, 'released', (select count(*) from movable),
-          coalesce((select min(coalesce(due_at, now())) from movable), now())
+          coalesce((select min(coalesce(due_at, now())) from movable), now()), ${roundOn("$3")}
         from owned where exists (select from movable)
-        returning id, account, class
+        returning id, account, class, messages, round
       ),
       moved as (
         update volley.message m set chunk_id = fresh.id
@@ -49,7 +51,7 @@ export async function rerouteChunk(
         update volley.campaign set accounts = accounts || $3
         where id = (select campaign_id from owned) and not ($3 = any(accounts))
       )
-      select id, account, class from fresh`,
+      select * from fresh`,
     values: [chunk.id, chunk.lease, to.account, to.triedOnly],
   });
   return rows[0] ?? null;

@@ -1,6 +1,7 @@
 // [6] What is old goes: first what messages say, later the messages themselves.
 //
-//   bodies     texts, values and metadata are emptied a while after their chunk was done; states and numbers stay
+//   bodies     texts, values and metadata are emptied a while after their chunk was done; states and numbers stay;
+//              a reminder that came once goes, and its key is free again
 //   messages   a month goes as a whole table when nothing in it is open and its youngest change is old enough
 //   the rest   rows of other tables that belonged to it, and what outlived its month, go row by row (old-rows.ts)
 //
@@ -44,7 +45,8 @@ export function createRetention(pool: Pool) {
     async emptyBodies(olderThanMs: number): Promise<boolean> {
       const chunks = await emptyChunks(pool, olderThanMs);
       const { rowCount: texts } = await pool.query(EMPTY_INBOUND, [olderThanMs, EMPTIED_TEXTS]);
-      return chunks > 0 || texts === EMPTIED_TEXTS;
+      const { rowCount: reminders } = await pool.query(REMOVE_REMINDERS, [olderThanMs, EMPTIED_TEXTS]);
+      return chunks > 0 || texts === EMPTIED_TEXTS || reminders === EMPTIED_TEXTS;
     },
 
     /** The months that are wholly older. */
@@ -159,3 +161,11 @@ const EMPTY_INBOUND = `
       and not (review and reviewed_at is null)
     order by id limit $2
   )`;
+
+/** A recurring one stays until somebody calls it off. Asked again, for it may be moved at this moment. */
+const REMOVE_REMINDERS = `
+  delete from volley.reminder
+  where key in (
+    select key from volley.reminder
+    where repeat is null and due_at < now() - $1 * interval '1 ms' order by due_at limit $2
+  ) and repeat is null and due_at < now() - $1 * interval '1 ms'`;

@@ -7,13 +7,13 @@
 // left behind is discarded with its rows by whoever retries next.
 
 import type { Pool } from "pg";
-import type { ChunkId } from "../domain/campaign.ts";
+import type { ChunkId, ReleasedChunk } from "../domain/campaign.ts";
 import { VolleyError } from "../domain/errors.ts";
 import { type CampaignId, type MessageClass, type MessageId, retryableStates } from "../domain/message.ts";
 import type { TimeZone } from "../domain/time-zone.ts";
-import type { ReleasedChunk } from "./chunks.ts";
 import { countMoves } from "./count-moves.ts";
 import { createFailedMessages } from "./find-failed.ts";
+import { roundOn } from "./rounds.ts";
 import type { Exemption } from "./suppressed.ts";
 import { writeMessageEvents } from "./write-events.ts";
 
@@ -100,7 +100,10 @@ export function createRetries(pool: Pool, { slot, exemptClasses }: Exemption & {
       const accepted = Number(row.accepted);
       const free = Number(row.free);
       return {
-        chunk: row.id === null ? null : { id: row.id, account: row.account, class: chunk.class },
+        chunk:
+          row.id === null
+            ? null
+            : { id: row.id, account: row.account, class: chunk.class, messages: accepted, round: row.round },
         accepted,
         alreadyRetried: free - accepted,
         unsettled: messages.length - free,
@@ -147,12 +150,13 @@ const ADD_RETRIES = `
     returning id
   ),
   added as (
-    insert into volley.chunk (id, campaign_id, account, accounts, class, sender, zones, state, messages)
+    insert into volley.chunk (id, campaign_id, account, accounts, class, sender, zones, state, messages, round)
     overriding system value
     select next.id, $1, ($2::text[])[1], $2, $3, $4, $5,
-      case when $1::uuid is null then 'released'::volley.chunk_state else 'waiting' end, c.messages
+      case when $1::uuid is null then 'released'::volley.chunk_state else 'waiting' end, c.messages,
+      ${roundOn("($2::text[])[1]")}
     from next, (select count(*) as messages from accepted) as c where c.messages > 0
-    returning id, account
+    returning id, account, round
   ),
   moved as (
     update volley.message m
@@ -169,7 +173,15 @@ const ADD_RETRIES = `
   ),
   ${countMoves({ from: "unknown", moved: "moved", slot: "$10" })},
   ${writeMessageEvents({ moved: "moved" })}
-  select (select id from added), (select account from added), (select count(*) from accepted) as accepted,
+  select (select id from added), (select account from added), (select round from added),
+    (select count(*) from accepted) as accepted,
     (select count(*) from free) as free, ($1::uuid is not null and not exists (select from draft)) as closed`;
 
-type AddedRow = { id: ChunkId | null; account: string; accepted: string; free: string; closed: boolean };
+type AddedRow = {
+  id: ChunkId | null;
+  account: string;
+  round: number;
+  accepted: string;
+  free: string;
+  closed: boolean;
+};

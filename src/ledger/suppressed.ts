@@ -5,6 +5,7 @@
 // so that a row costs one hash and one look into an index. An opening of 1,000 messages, on a busy machine with two
 // cores: 26 to 40 ms without the check; the check itself 1 ms with nobody on the list, 4 ms with 150 people, 10 ms with
 // 100,000 (EXPLAIN ANALYZE, which slows what it times).
+// While nobody is on the list nobody's hash is made: 2 of the 40 us that a row's insert cost on the same machine.
 // As `not (exempt or exists ...)` it is no anti join but a scan of the list for each message while the list is
 // short: 30 ms more with 150 people.
 
@@ -28,7 +29,8 @@ export function isSuppressed({
 }): string {
   return `exists (
             select from volley.suppression s
-            where s.hash = ${hashOf(recipient)} and not ${messageClass} = any(${exempt}::volley.message_class[]))`;
+            where s.hash = case when (select exists (select from volley.suppression)) then ${hashOf(recipient)} end
+              and not ${messageClass} = any(${exempt}::volley.message_class[]))`;
 }
 
 export function hashOf(recipient: string): string {

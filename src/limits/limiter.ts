@@ -9,7 +9,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Account } from "../domain/account.ts";
-import type { MessageClass } from "../domain/message.ts";
+import type { Urgency } from "../domain/urgency.ts";
 import type { RateCells } from "../engine/engine.ts";
 import type { Logger } from "../platform/log.ts";
 import type { Lead } from "./lead.ts";
@@ -17,6 +17,7 @@ import { createWaitingLine, type Slot, type WaitingLine } from "./waiting-line.t
 
 /** The engine spaces slots for 20 ms of lateness; the rest is for the way to the provider and for what two workers think of the clock. */
 const LATE_MS_MAX = 5;
+/** For pauses that others ask for: a hint that is absurd must not stop an account for a day. */
 const PAUSE_MS_MAX = 15 * 60_000;
 /** Added to each pause, up to a tenth of it, so that those whom one fault stopped do not return as one. */
 const PAUSE_JITTER_MS_MAX = 5_000;
@@ -27,7 +28,7 @@ export type Limiter = {
   /** Resolves with a slot up to a moment ahead. Rejects only with the signal's reason. */
   readonly acquire: (account: Account, segments: number, call?: CallToPermit) => Promise<Permit>;
   /** For the whole fleet. Never throws: this process keeps the pause also when the engine cannot be told. */
-  readonly pause: (account: Account, pauseMs: number, reason: string) => Promise<void>;
+  readonly pause: (account: Account, pauseMs: number, reason: string, pauseMsMax?: number) => Promise<void>;
   readonly state: (
     account: Account,
   ) => Promise<{ readonly pausedMs: number; readonly reason: string | null }>;
@@ -35,8 +36,8 @@ export type Limiter = {
 
 export type CallToPermit = {
   readonly signal?: AbortSignal | undefined;
-  /** More urgent ones come first. Default: transactional. */
-  readonly class?: MessageClass;
+  /** More urgent ones come first. Default: urgent. */
+  readonly urgency?: Urgency;
 };
 
 export type Permit = {
@@ -65,10 +66,10 @@ export function createLimiter({ rates, log }: { readonly rates: RateCells; reado
   }
 
   return {
-    async acquire(account, segments, { signal, class: ofClass = "transactional" } = {}) {
+    async acquire(account, segments, { signal, urgency = "urgent" } = {}) {
       const line = lineOf(account);
       const { limits } = account;
-      const call = { limits, segments, class: ofClass };
+      const call = { limits, segments, urgency };
       const slot = await line.join({ ...call, place: "back" }, signal);
       return {
         ready: (stop) =>
@@ -78,8 +79,8 @@ export function createLimiter({ rates, log }: { readonly rates: RateCells; reado
           }),
       };
     },
-    async pause(account, pauseMs, reason) {
-      const clampedMs = Math.min(Math.max(0, Number.isNaN(pauseMs) ? 0 : pauseMs), PAUSE_MS_MAX);
+    async pause(account, pauseMs, reason, pauseMsMax = PAUSE_MS_MAX) {
+      const clampedMs = Math.min(Math.max(0, Number.isNaN(pauseMs) ? 0 : pauseMs), pauseMsMax);
       const jitteredMs = clampedMs + Math.random() * Math.min(clampedMs / 10, PAUSE_JITTER_MS_MAX);
       lineOf(account).hold(jitteredMs);
       try {

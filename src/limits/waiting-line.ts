@@ -1,20 +1,26 @@
-// The line of calls that wait at one account in this process: urgent classes first, each class in its order.
+// The line of calls that wait at one account in this process, in the order of urgency-line.ts.
 //
 // One pump a line asks the engine for all that wait at once, and leases slots up to LEASE_MS ahead: so the
-// engine is asked some twenty times a second at most, however many calls leave, and never twice at a time.
+// engine is asked some thirty times a second, however many calls leave, and never twice at a time.
 //
 //   join -> asked -> slot       the caller is told his slot up to LEASE_MS before it
 //      '-> aborted              at any time before that
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AccountLimits } from "../domain/account.ts";
-import type { MessageClass } from "../domain/message.ts";
+import type { Urgency } from "../domain/urgency.ts";
 import type { RateCells, RateGrant } from "../engine/engine.ts";
-import { createClassLine } from "./class-line.ts";
 import { createEngineClock } from "./engine-clock.ts";
 import { createLead, type Lead } from "./lead.ts";
+import { createUrgencyLine } from "./urgency-line.ts";
 
-const LEASE_MS = 100;
+/** How far ahead of the callers' lead slots are leased. */
+const LEASE_MS = 60;
+/**
+ * Urgent calls may lease further ahead than any others: so there is always a slot left for them, however many
+ * processes ask for the others.
+ */
+const URGENT_LEASE_MS = 100;
 /** More than a busy account grants within a lease; bounds what one ask carries. */
 const ASK_MAX = 1_000;
 /** Also the longest that a line with nobody left in it lives on. */
@@ -36,7 +42,7 @@ export type WaitingLine = {
     call: {
       readonly limits: AccountLimits;
       readonly segments: number;
-      readonly class: MessageClass;
+      readonly urgency: Urgency;
       readonly place: "front" | "back";
     },
     signal: AbortSignal | undefined,
@@ -62,10 +68,12 @@ type Waiter = {
 export function createWaitingLine({ account, rates, onAnswer }: LineOptions): WaitingLine {
   const clock = createEngineClock();
   const lead = createLead();
-  const waiting = createClassLine<Waiter>();
+  const waiting = createUrgencyLine<Waiter>();
   let limits: AccountLimits = { requestsPerSecond: 1, segmentsPerSecond: null, inFlight: 1 };
   let pumping = false;
   let heldUntilMs = 0;
+  /** Cut short when an urgent call comes, for there may be a slot for it already. */
+  let rest: AbortController | null = null;
 
   async function pump(): Promise<void> {
     // Calls of the same tick share the first ask.
@@ -80,7 +88,7 @@ export function createWaitingLine({ account, rates, onAnswer }: LineOptions): Wa
         const waitMs = await askOnce();
         failures = 0;
         onAnswer(null);
-        if (waitMs > 0) await sleep(waitMs);
+        if (waitMs > 0) await sleep(waitMs, undefined, { signal: rest?.signal }).catch(() => undefined);
       } catch (error) {
         onAnswer(error);
         await sleep(backoffMs(failures));
@@ -95,19 +103,24 @@ export function createWaitingLine({ account, rates, onAnswer }: LineOptions): Wa
     const leadMs = lead.now();
     // Beyond what one lease can grant there is no use in asking.
     const countMax = Math.min(ASK_MAX, Math.ceil((limits.requestsPerSecond * LEASE_MS) / 1_000) + 1);
-    const asked = waiting.head(countMax);
+    const head = waiting.head(countMax);
+    const urgents = head.findLastIndex(({ urgency }) => urgency === "urgent") + 1;
+    // The others among them have the first right to their turns.
+    const asked = urgents > 0 ? head.slice(0, urgents) : head;
+    // Once is enough: those who come while an urgent one waits already wait with it.
+    rest = urgents > 0 ? null : new AbortController();
     const sentMs = performance.now();
     const grant: RateGrant = await rates.take(account, {
       requestsPerSecond: limits.requestsPerSecond,
       segmentsPerSecond: limits.segmentsPerSecond,
-      segments: asked.map((waiter) => waiter.segments),
+      segments: asked.map(({ item }) => item.segments),
       leadMs,
-      horizonMs: leadMs + LEASE_MS,
+      horizonMs: leadMs + (urgents > 0 ? URGENT_LEASE_MS : LEASE_MS),
     });
     clock.learn({ sentMs, receivedMs: performance.now(), engineMs: grant.nowMs });
     for (const [index, slotMs] of grant.slotsMs.entries()) {
       // The slot of a call that gave up meanwhile is lost: it was cut for that call's segments.
-      asked[index]?.grant({ atMs: clock.toLocalMs(grant.nowMs + slotMs), leadMs });
+      asked[index]?.item.grant({ atMs: clock.toLocalMs(grant.nowMs + slotMs), leadMs });
     }
     waiting.served(grant.slotsMs.length);
     if (grant.slotsMs.length === asked.length) return 0;
@@ -138,7 +151,8 @@ export function createWaitingLine({ account, rates, onAnswer }: LineOptions): Wa
         },
       };
       signal?.addEventListener("abort", abort, { once: true });
-      waiting.add(waiter, call.class, call.place);
+      waiting.add(waiter, call.urgency, call.place);
+      if (call.urgency === "urgent") rest?.abort();
       if (!pumping) {
         pumping = true;
         void pump();

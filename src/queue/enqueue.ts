@@ -2,9 +2,8 @@
 // from the ledger, so a producer never waits on a queue that is away.
 
 import type { Queue } from "bullmq";
-import type { ChunkId } from "../domain/campaign.ts";
+import type { ReleasedChunk } from "../domain/campaign.ts";
 import type { EndpointId } from "../domain/endpoint.ts";
-import type { MessageClass } from "../domain/message.ts";
 import type { QueueBackend } from "../engine/engine.ts";
 import type { Logger } from "../platform/log.ts";
 import {
@@ -21,9 +20,7 @@ import {
 
 export type Enqueue = {
   /** False when the queue did not take them in time; the sweep will find them. */
-  readonly chunks: (
-    chunks: readonly { id: ChunkId; account: string; class: MessageClass }[],
-  ) => Promise<boolean>;
+  readonly chunks: (chunks: readonly ReleasedChunk[]) => Promise<boolean>;
   /** False as above. */
   readonly endpoints: (endpoints: readonly EndpointId[]) => Promise<boolean>;
   /** Runs the payload every so often, once for the whole fleet however many processes ask. */
@@ -52,7 +49,7 @@ export function createEnqueue({
 
   return {
     async chunks(chunks) {
-      const byQueue = Map.groupBy(chunks, (chunk) => accountQueue(chunk.account, laneOf(chunk.class)));
+      const byQueue = Map.groupBy(chunks, (chunk) => accountQueue(chunk.account, laneOf(chunk)));
       const adds = [...byQueue].map(([queue, ours]) => queueFor(queue).addBulk(ours.map(chunkJob)));
       const added = await inTime(Promise.all(adds));
       if (!added)

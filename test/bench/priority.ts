@@ -170,7 +170,6 @@ function isOf(number: string, first: number, count: number): boolean {
   return Number(number) >= first && Number(number) < first + count;
 }
 
-/** Its window is released already when this resolves with `running`; a second release finds nothing to add. */
 async function accept(parts: Parts, first: number, count: number): Promise<CampaignId> {
   async function* batches() {
     for (let from = 0; from < count; from += 1_000) {

@@ -8,6 +8,10 @@ import { engines, openRoute, people, type Route } from "../support/route.ts";
 vi.setConfig({ testTimeout: 90_000 });
 
 const IN_FLIGHT = 20;
+/** Several chunks: where the turn of one ends while its calls hang, the others fill the rest of the places. */
+const PEOPLE = 3_000;
+/** The others are kept for urgent calls. */
+const PLACES = 22;
 /** Long enough that no call of a worker that is to die is answered before. */
 const NEVER_MS = 600_000;
 
@@ -55,29 +59,29 @@ describe.each(engines)("on engine %s", (engine) => {
   });
 
   it("a worker killed in a marketing campaign at mobile.digital leaves its calls in flight unknown, and nobody gets two", async () => {
-    const route = await openRoute({ engine, limits: { "mobile-digital": { inFlight: IN_FLIGHT } } });
-    const id = await route.accept(people("mobile-digital", 500));
+    const route = await openRoute({ engine, limits: { "mobile-digital": { inFlight: PLACES } } });
+    const id = await route.accept(people("mobile-digital", PEOPLE));
     await route.start(id);
     const worker = await route.startProcess();
     await fillSlots(route);
     await worker.kill();
     await takeOver(route);
     expect(await route.untilFinished(id)).toBe("completed_with_failures");
-    expect(await route.counts(id)).toEqual({ accepted: 500 - IN_FLIGHT, unknown: IN_FLIGHT });
+    expect(await route.counts(id)).toEqual({ accepted: PEOPLE - IN_FLIGHT, unknown: IN_FLIGHT });
     await route.audit(id);
   });
 });
 
 it("transactional messages of a killed worker are sent again by policy, and counted", async () => {
-  const route = await openRoute({ limits: { "mobile-digital": { inFlight: IN_FLIGHT } } });
-  const id = await route.accept(people("mobile-digital", 300), { class: "transactional" });
+  const route = await openRoute({ limits: { "mobile-digital": { inFlight: PLACES } } });
+  const id = await route.accept(people("mobile-digital", PEOPLE), { class: "transactional" });
   await route.start(id);
   const worker = await route.startProcess();
   await fillSlots(route);
   await worker.kill();
   await takeOver(route);
   expect(await route.untilFinished(id)).toBe("completed");
-  expect(await route.counts(id)).toEqual({ accepted: 300 });
+  expect(await route.counts(id)).toEqual({ accepted: PEOPLE });
   expect((await route.facts(id)).resentByPolicy).toBe(IN_FLIGHT);
   expect(route.simulator.duplicates()).toHaveLength(IN_FLIGHT);
   await route.audit(id, { resends: true });
@@ -87,7 +91,7 @@ it("workers killed again and again lose nobody and send nobody two messages", as
   const route = await openRoute({
     engine: "redis",
     simulator: { latencyMs: 50, latencyJitterMs: 100 },
-    limits: { sinch: { requestsPerSecond: 20 }, "mobile-digital": { inFlight: IN_FLIGHT } },
+    limits: { sinch: { requestsPerSecond: 20 }, "mobile-digital": { inFlight: PLACES } },
   });
   const id = await route.accept([...people("sinch", 6_000), ...people("mobile-digital", 1_000)]);
   await route.start(id);
@@ -111,9 +115,9 @@ it("workers killed again and again lose nobody and send nobody two messages", as
 it("a worker that thaws after others took over sends nothing twice, and what it knows is not lost", async () => {
   const route = await openRoute({
     engine: "redis",
-    limits: { "mobile-digital": { inFlight: IN_FLIGHT } },
+    limits: { "mobile-digital": { inFlight: PLACES } },
   });
-  const id = await route.accept(people("mobile-digital", 500));
+  const id = await route.accept(people("mobile-digital", PEOPLE));
   await route.start(id);
   const worker = await route.startProcess();
   await route.simulator.untilAccepted("mobile-digital", 100);
@@ -124,13 +128,13 @@ it("a worker that thaws after others took over sends nothing twice, and what it 
   worker.freeze();
   await takeOver(route);
   expect(await route.untilFinished(id)).toBe("completed_with_failures");
-  expect(await route.counts(id)).toEqual({ accepted: 500 - IN_FLIGHT, unknown: IN_FLIGHT });
+  expect(await route.counts(id)).toEqual({ accepted: PEOPLE - IN_FLIGHT, unknown: IN_FLIGHT });
   await route.audit(id);
 
   worker.thaw();
-  await expect.poll(() => route.counts(id), { timeout: 10_000 }).toEqual({ accepted: 500 });
+  await expect.poll(() => route.counts(id), { timeout: 10_000 }).toEqual({ accepted: PEOPLE });
   expect(await worker.stop()).toBe(0);
-  expect(route.simulator.accepted("mobile-digital")).toBe(500);
+  expect(route.simulator.accepted("mobile-digital")).toBe(PEOPLE);
   await route.audit(id);
 });
 
@@ -139,7 +143,7 @@ describe.each(engines)("on engine %s", (engine) => {
     const route = await openRoute({
       engine,
       simulator: { latencyMs: 1_000 },
-      limits: { "mobile-digital": { inFlight: IN_FLIGHT } },
+      limits: { "mobile-digital": { inFlight: PLACES } },
     });
     const id = await route.accept([...people("sinch", 3_000), ...people("mobile-digital", 300)]);
     await route.start(id);

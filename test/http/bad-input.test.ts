@@ -65,14 +65,24 @@ describe("a field", () => {
   });
 
   it.each([
-    ["in the past", { sendAt: "2020-01-01T09:00:00Z" }],
-    ["without a zone", { sendAt: "2027-01-01T09:00" }],
-    ["in a zone that there is not", { sendAt: "2027-01-01T09:00", timeZone: "Mars/Olympus" }],
-    ["in the year 9999", { sendAt: "9999-12-31T23:59:59Z" }],
-    ["that is none", { sendAt: "soon" }],
-    ["after its end", { sendAt: "2027-01-01T09:00:00Z", expiresAt: "2027-01-01T08:00:00Z" }],
-  ])("a time %s is refused", async (_name, changes) => {
-    expect((await post(message(changes))).body.code).toBe("invalid_request");
+    ["in the past", "sendAt", { sendAt: "2020-01-01T09:00:00Z" }],
+    ["without a zone", "sendAt", { sendAt: "2027-01-01T09:00" }],
+    ["in a zone that there is not", "timeZone", { sendAt: "2027-01-01T09:00", timeZone: "Mars/Olympus" }],
+    ["in the year 9999", "sendAt", { sendAt: "9999-12-31T23:59:59Z" }],
+    ["that is none", "sendAt", { sendAt: "soon" }],
+    ["after its end", "expiresAt", { sendAt: "2027-01-01T09:00:00Z", expiresAt: "2027-01-01T08:00:00Z" }],
+    ["of an end that is none", "expiresAt", { expiresAt: "soon" }],
+  ])("a time %s is refused by its name", async (_name, path, changes) => {
+    const { body } = await post(message(changes));
+    expect(body).toMatchObject({ code: "invalid_request", errors: [{ path }] });
+  });
+
+  it.each([
+    ["to", { to: "+4915112345678" }],
+    ["from", { from: "ab", account: "fixed" }],
+  ])("that no account takes is refused by its name: %s", async (path, changes) => {
+    const { body } = await post(message(changes));
+    expect(body).toMatchObject({ code: "invalid_request", errors: [{ path }] });
   });
 
   it("may hold a time that clocks skip: it is the one after it by as much", async () => {

@@ -1,5 +1,6 @@
 // The API's description: a document of OpenAPI 3.1 that lists every route as it is, and a page that shows it offline.
 
+import { Validator } from "@seriousme/openapi-schema-validator";
 import Fastify from "fastify";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { apiDoors } from "../../src/cli/api-doors.ts";
@@ -58,7 +59,13 @@ it("lists every route below /v1, and nothing else", async () => {
   expect(routes.length).toBeGreaterThan(15);
 });
 
-it("is OpenAPI 3.1: versions, parameters of every path, a body and answers of every operation", () => {
+it("is a document of OpenAPI 3.1 by the standard's own schema", async () => {
+  const validator = new Validator();
+  expect(await validator.validate(structuredClone(document))).toEqual({ valid: true });
+  expect(validator.version).toBe("3.1");
+});
+
+it("says what it needs to say: versions, parameters of every path, a body and answers of every operation", () => {
   expect(document.openapi).toMatch(/^3\.1\.\d+$/);
   expect(document.info).toMatchObject({ title: "Volley", version: expect.any(String) });
   for (const { path, method, operation } of operations()) {

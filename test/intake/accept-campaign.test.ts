@@ -20,6 +20,8 @@ import { audit, type LedgerBench, openLedgerBench, optOut } from "../support/led
 const example = join(import.meta.dirname, "../../examples/recipients.csv");
 const rules: IntakeRules = {
   quietHours: null,
+  currency: null,
+  caps: { messages: null, costMicros: null },
   routes: [
     { class: null, prefixes: ["+61"], accounts: [{ name: "mobile", weight: null }] },
     { class: null, prefixes: ["+4", "+1", "+3"], accounts: [{ name: "main", weight: null }] },
@@ -30,6 +32,7 @@ const rules: IntakeRules = {
       {
         account: accountOf("sinch", { name: "main" }),
         segmentsMax: 10,
+        batchMax: 1000,
         textFault: () => null,
         senderFault: () => null,
       },
@@ -39,6 +42,7 @@ const rules: IntakeRules = {
       {
         account: accountOf("mobile-digital", { name: "mobile" }),
         segmentsMax: 2,
+        batchMax: 1000,
         textFault: () => null,
         senderFault: (from: string | null) => (from === null ? null : "cannot be chosen here"),
       },

@@ -10,6 +10,8 @@ import { type LedgerBench, openLedgerBench, optOut } from "../support/ledger.ts"
 
 const rules: IntakeRules = {
   quietHours: null,
+  currency: null,
+  caps: { messages: null, costMicros: null },
   routes: [
     { class: null, prefixes: ["+61"], accounts: [{ name: "mobile", weight: null }] },
     { class: "transactional", prefixes: ["+46"], accounts: [{ name: "main", weight: null }] },
@@ -20,6 +22,7 @@ const rules: IntakeRules = {
       {
         account: accountOf("sinch", { name: "main" }),
         segmentsMax: 10,
+        batchMax: 1000,
         textFault: () => null,
         senderFault: () => null,
       },
@@ -29,6 +32,7 @@ const rules: IntakeRules = {
       {
         account: accountOf("mobile-digital", { name: "mobile" }),
         segmentsMax: 2,
+        batchMax: 1000,
         textFault: () => null,
         senderFault: () => null,
       },

@@ -11,12 +11,17 @@ function rulesOf(accounts: Readonly<Partial<Record<ProviderName, string | null>>
   const names = Object.keys(accounts) as ProviderName[];
   return {
     quietHours: null,
+    currency: null,
+    caps: { messages: null, costMicros: null },
     routes: [{ class: null, prefixes: [], accounts: names.map((name) => ({ name, weight: null })) }],
     accounts: new Map(
       names.map((name) => {
         const { facts, textFault, senderFault } = providers[name];
         const account = accountOf(name, { name, from: accounts[name] ?? null });
-        return [name, { account, segmentsMax: facts.segmentsMax, textFault, senderFault }];
+        return [
+          name,
+          { account, segmentsMax: facts.segmentsMax, batchMax: facts.batchMax, textFault, senderFault },
+        ];
       }),
     ),
   };
@@ -51,10 +56,12 @@ describe("an account that does not take the sender", () => {
     const rules = rulesOf(all);
     expect(choose(rules, "Sixteen letters!")).toEqual({
       ok: false,
+      field: "from",
       reason: "The sender must have up to 11 characters of the SMS alphabet, or up to 15 digits.",
     });
     expect(choose(rules, "Acme", "mobile-digital")).toEqual({
       ok: false,
+      field: "from",
       reason: "The sender cannot be chosen at mobile.digital; leave it out.",
     });
   });

@@ -276,7 +276,7 @@ describe("chunks", () => {
         values: ["x"],
       })),
     });
-    expect(again).toEqual({ id: null, accepted: 0, suppressed: 0, scheduled: 0 });
+    expect(again).toMatchObject({ id: null, accepted: 0, suppressed: 0, scheduled: 0 });
   });
 
   it("come back when a retry is due, not before", async () => {

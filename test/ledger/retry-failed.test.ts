@@ -12,9 +12,11 @@ import type { RetryChunk } from "../../src/ledger/retry-failed.ts";
 import { accountOf } from "../providers/support.ts";
 import { audit, type LedgerBench, openLedgerBench, optOut } from "../support/ledger.ts";
 
-const takesAll = { segmentsMax: 10, textFault: () => null, senderFault: () => null };
+const takesAll = { segmentsMax: 10, batchMax: 1000, textFault: () => null, senderFault: () => null };
 const rules: IntakeRules = {
   quietHours: null,
+  currency: null,
+  caps: { messages: null, costMicros: null },
   routes: [],
   accounts: new Map([
     ["main", { ...takesAll, account: accountOf("sinch", { name: "main" }) }],

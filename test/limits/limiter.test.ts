@@ -205,6 +205,8 @@ function buildAccount(name: string, limits: Partial<AccountLimits>): Account {
     tokenUrl: null,
     from: null,
     reports: null,
+    prices: [],
+    dayCap: null,
     limits: { requestsPerSecond: 100, segmentsPerSecond: null, inFlight: 50, ...limits },
     unknown: { lookUpAfterSeconds: [], resendTransactionalAfterSeconds: 300 },
   };

@@ -61,7 +61,10 @@ test.each(testEngines)(
     await expect
       .poll(
         async () => {
-          const slot = await line.join({ limits, segments: 1, class: "marketing", place: "back" }, undefined);
+          const slot = await line.join(
+            { limits, segments: 1, urgency: "marketing", place: "back" },
+            undefined,
+          );
           const lateMs = performance.now() - slot.atMs;
           line.lead.learn(slot, lateMs);
           return lateMs;

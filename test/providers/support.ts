@@ -35,6 +35,8 @@ export function accountOf(
     tokenUrl: null,
     from: null,
     reports: null,
+    prices: [],
+    dayCap: null,
     limits: { requestsPerSecond: 10, segmentsPerSecond: null, inFlight: 10 },
     unknown: { lookUpAfterSeconds: [30], resendTransactionalAfterSeconds: 300 },
     ...rest,

@@ -70,7 +70,11 @@ describe.each(testEngines)("on $name", ({ open }) => {
   it("urgent chunks have a line of their own; in the other, chunks of a class keep their order", async () => {
     const account = openAccount(bundle.engine);
     await account.add({ id: "1" }, { id: "2" }, { id: "3", class: "reminder" });
-    await account.add({ id: "4", class: "reminder" }, { id: "5", class: "transactional" }, { id: "6" });
+    await account.add(
+      { id: "4", class: "reminder" },
+      { id: "5", class: "transactional", messages: 1 },
+      { id: "6" },
+    );
     const urgent = notedStep(() => done);
     account.consume(urgent.run, 1, "urgent");
     await urgent.untilRuns(1);
@@ -79,6 +83,16 @@ describe.each(testEngines)("on $name", ({ open }) => {
     account.consume(bulk.run);
     await bulk.untilRuns(5);
     expect(bulk.runs.map(({ chunk }) => chunk)).toEqual(["3", "4", "1", "2", "6"]);
+  });
+
+  it("campaigns have their turns round by round, whenever their chunks were added", async () => {
+    const account = openAccount(bundle.engine);
+    await account.add({ id: "1", round: 9 }, { id: "2", round: 18 }, { id: "3", round: 27 });
+    await account.add({ id: "4", round: 9 }, { id: "5", round: 18 });
+    const step = notedStep(() => done);
+    account.consume(step.run);
+    await step.untilRuns(5);
+    expect(step.runs.map(({ chunk }) => chunk)).toEqual(["1", "4", "2", "5", "3"]);
   });
 
   it("a chunk whose turn is over stands in line again, behind all who wait", async () => {

@@ -11,6 +11,8 @@ import { createEnqueue } from "../../src/queue/enqueue.ts";
 import { accountQueue, type Lane, openQueue, type Payload } from "../../src/queue/queues.ts";
 import { silentLog } from "../engine/engines.ts";
 
+const usual = { class: "marketing", messages: 1_000, round: 0 } as const;
+
 export type Run = (payload: Payload, signal: AbortSignal) => Promise<StepEnd>;
 
 /** An account nobody else has, so that tests share an engine and run side by side. */
@@ -23,10 +25,9 @@ export function openAccount({ queueBackend: backend }: Pick<Engine, "queueBacken
     await Promise.all([enqueue.close(), queue.close()]);
   });
   return {
-    add: (...chunks: { id: string; class?: MessageClass }[]) =>
-      enqueue.chunks(
-        chunks.map((chunk) => ({ account, class: "marketing" as const, ...chunk, id: chunk.id as ChunkId })),
-      ),
+    /** Chunks of a campaign, unless they say otherwise. */
+    add: (...chunks: { id: string; class?: MessageClass; messages?: number; round?: number }[]) =>
+      enqueue.chunks(chunks.map((chunk) => ({ ...usual, account, ...chunk, id: chunk.id as ChunkId }))),
     /** Jobs in any state, finished ones too. */
     async size(): Promise<number> {
       const counts = await queue.getJobCounts();

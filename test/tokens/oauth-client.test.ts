@@ -51,6 +51,8 @@ async function ask(
     tokenUrl: null,
     from: null,
     reports: null,
+    prices: [],
+    dayCap: null,
     limits: { requestsPerSecond: 1, segmentsPerSecond: null, inFlight: 1 },
     unknown: { lookUpAfterSeconds: [], resendTransactionalAfterSeconds: 300 },
   };

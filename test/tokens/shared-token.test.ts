@@ -56,6 +56,8 @@ describe.each(testEngines)("the shared token on $name", ({ open }) => {
       tokenUrl: null,
       from: null,
       reports: null,
+      prices: [],
+      dayCap: null,
       limits: { requestsPerSecond: 1, segmentsPerSecond: null, inFlight: 1 },
       unknown: { lookUpAfterSeconds: [], resendTransactionalAfterSeconds: 300 },
     };

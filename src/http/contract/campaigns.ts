@@ -40,6 +40,19 @@ export const newCampaign = z.strictObject({
     .describe("Each with `to` and the template's fields; `sendAt` and `timeZone` of its own if it has them."),
 });
 
+/** Nulls take a wish back. */
+export const draftChange = z
+  .strictObject({
+    name: draftFields.name.optional(),
+    template: draftFields.template.optional(),
+    class: classField.optional(),
+    from: senderField.nullable().optional(),
+    account: draftFields.account.unwrap().nullable().optional(),
+    sendAt: draftFields.sendAt.unwrap().nullable().optional(),
+    timeZone: draftFields.timeZone.unwrap().nullable().optional(),
+  })
+  .refine((change) => Object.keys(change).length > 0, { error: "Name what is to change." });
+
 export const upload = z
   .object({
     accepted: z.int(),
@@ -63,6 +76,10 @@ const campaignFields = z.object({
   reason: z.string().nullable().describe("Why it is paused, when nobody paused it."),
   sendAt: z.string().nullable(),
   timeZone: z.string().nullable(),
+  retryOf: z
+    .string()
+    .nullable()
+    .describe("The first campaign of its line, when it sends again what failed there."),
   total: z.int().describe("Messages; of a draft: none are counted yet."),
   duplicates: z.int(),
   suppressed: z.int(),
@@ -93,6 +110,17 @@ export const campaignParams = z.object({ id: idField<CampaignId>() });
 export const movedCampaign = z
   .object({ id: z.string(), state: z.enum(campaignStates) })
   .meta({ id: "MovedCampaign" });
+
+export const deletedCampaign = z
+  .object({
+    id: z.string(),
+    deleted: z
+      .boolean()
+      .describe("False: it is large, and goes on being deleted. It shows as cancelled until then."),
+  })
+  .meta({ id: "DeletedCampaign" });
+
+export const exportQuery = z.strictObject({ state: z.enum(messageStates).optional() });
 
 export const uploadQuery = z.strictObject({
   column: wordsField(NAME_CHARACTERS_MAX)

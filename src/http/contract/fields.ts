@@ -53,6 +53,9 @@ export const instantField = z.iso
 /** Going out. */
 export const timeOut = z.iso.datetime();
 
+/** A body that is written piece by piece; its form is not looked at. */
+export const streamOut = z.unknown().meta({ type: "string" });
+
 /** A whole number in a query, where everything is text. */
 const limitField = z
   .string()

@@ -66,6 +66,10 @@ export const acceptedMessage = z
     description: "Committed: it ends in a final state, or visibly as unknown.",
   });
 
+export const cancelledMessage = z
+  .object({ id: z.string(), state: z.literal("cancelled") })
+  .meta({ id: "CancelledMessage" });
+
 const messageFields = z.object({
   id: z.string(),
   campaign: z.string().nullable(),
@@ -81,6 +85,7 @@ const messageFields = z.object({
   expiresAt: timeOut.nullable(),
   reference: z.string().nullable(),
   metadata: z.record(z.string(), z.string()).nullable(),
+  retryOf: z.string().nullable().describe("The first message of its line, when a person had it sent again."),
   createdAt: timeOut.describe("In a campaign: the campaign's time."),
   changedAt: timeOut,
 });
