@@ -101,6 +101,27 @@ it("a retry of what failed goes through the other account, once", async () => {
   await second.ended();
 });
 
+it("a reminder is kept once under its key, moved, called off; at ten where the customer is, summer or winter", async () => {
+  const program = start("scheduled-reminder.ts");
+  const seen = [];
+  for (let line = 0; line < 5; line += 1) seen.push(JSON.parse(await program.line()));
+  const localThen = (time: string) => expect.stringMatching(new RegExp(`^20\\d\\d-${time}$`));
+  const winter = { local: localThen("01-19T10:00"), next: localThen("01-19T09:00:00.000Z") };
+  expect(seen).toEqual([
+    { key: "appointment-1", outcome: "created", ...winter },
+    { key: "appointment-2", outcome: "created", ...winter, next: localThen("01-19T15:00:00.000Z") },
+    { key: "appointment-1", outcome: "unchanged", ...winter },
+    {
+      ...{ key: "appointment-1", outcome: "changed" },
+      ...{ local: localThen("07-05T10:00"), next: localThen("07-05T08:00:00.000Z") },
+    },
+    { key: "appointment-2", takenBack: true },
+  ]);
+  await program.ended();
+  const { reminders } = await parts.ledger.reminders.list({ limit: 10 });
+  expect(reminders.map(({ key }) => key)).toEqual(["appointment-1"]);
+});
+
 it("a web application sends one code a minute, however often it is asked", async () => {
   const program = start("fastify-producer.ts");
   const url = await program.line();

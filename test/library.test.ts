@@ -85,6 +85,61 @@ it("times may be Dates; what waits can be paused and cancelled", async () => {
   expect(await refusal(campaign.resume())).toBe("state_conflict");
 });
 
+it("a message is taken back before it is sent, and not afterwards", async () => {
+  const sendAt = new Date(Date.now() + 3_600_000);
+  const { id } = await volley.messages.send({ to: "+46701749007", text: "Later", sendAt });
+  await volley.messages.cancel(id);
+  await volley.messages.cancel(id);
+  expect((await volley.messages.get(id))?.state).toBe("cancelled");
+  const now = await volley.messages.send({ to: "+46701749007", text: "Now" });
+  await expect
+    .poll(async () => (await volley.messages.get(now.id))?.state, { timeout: 15_000 })
+    .toBe("accepted");
+  expect(await refusal(volley.messages.cancel(now.id))).toBe("state_conflict");
+});
+
+it("a campaign can be looked at before anybody sends it", async () => {
+  const campaign = await volley.campaigns.create({ name: "look", template: "Hi {{name}}" });
+  await campaign.addRecipients(customers(3));
+  expect(await campaign.preview()).toMatchObject({
+    ...{ messages: 3, segments: 3, cost: null },
+    countries: [{ country: "SE", messages: 3 }],
+    samples: expect.arrayContaining([{ text: "Hi Customer 0", encoding: "gsm-7", segments: 1 }]),
+  });
+});
+
+it("a reminder is kept once under its key, moved, listed and called off", async () => {
+  const { reminders } = volley;
+  const at = new Date(Date.now() + 86_400_000);
+  const visit = { to: "+46701749008", text: { template: "Hi {{name}}", fields: { name: "Ada" } }, at };
+  expect(await reminders.put("visit", visit)).toMatchObject({ outcome: "created", reminder: { nextAt: at } });
+  expect(await reminders.put("visit", visit)).toMatchObject({ outcome: "unchanged" });
+  const later = new Date(at.getTime() + 3_600_000);
+  const moved = await reminders.move("visit", { at: later });
+  expect(moved).toMatchObject({ outcome: "changed", reminder: { nextAt: later, to: visit.to } });
+  expect(await reminders.get("visit")).toEqual(moved.reminder);
+  expect((await reminders.list()).reminders.map(({ key }) => key)).toEqual(["visit"]);
+  expect(await reminders.cancel("visit")).toEqual({ takenBack: true, left: null });
+  expect(await refusal(reminders.get("visit"))).toBe("not_found");
+});
+
+it("a reminder for now is sent by the one who works, once for all puts under its key", async () => {
+  const reminder = { to: "+46701749009", text: "Now", at: new Date() };
+  await Promise.all(Array.from({ length: 10 }, () => volley.reminders.put("now", reminder)));
+  await expect
+    .poll(async () => (await volley.reminders.get("now")).occurrence?.state, { timeout: 15_000 })
+    .toBe("accepted");
+  expect(simulator.texts("sinch", "+46701749009")).toEqual(["Now"]);
+});
+
+it("what is not there is null, also under an id that is none", async () => {
+  for (const id of ["01890000-0000-7000-8000-000000000000", "no id"]) {
+    expect(await volley.messages.get(id)).toBeNull();
+    expect(await volley.campaigns.get(id)).toBeNull();
+    expect(await refusal(volley.messages.cancel(id))).toBe("not_found");
+  }
+});
+
 it("whoever opted out is refused, until he is back", async () => {
   await volley.optOuts.add("+46701749005");
   expect(await refusal(volley.messages.send({ to: "+46701749005", text: "Hello" }))).toBe("state_conflict");

@@ -29,6 +29,10 @@ export function addReminderCommands(
     .requiredOption("--at <time>", "when: 2026-12-24T09:00 with --time-zone, or 2026-12-24T09:00+01:00")
     .option("--time-zone <zone>", ZONE_HELP)
     .option("--repeat <cron>", 'and then again and again: "0 9 * * MON" is every Monday at nine')
+    .option(
+      "--expires-at <time>",
+      "too late from then on, as --at is written (default: four hours after each time)",
+    )
     .option("--from <sender>", "sender number or name")
     .addOption(classOption("reminder"))
     .option("--account <name>", "send through this account instead of a route's")
@@ -53,6 +57,7 @@ Example:
     .description("to another time; a recurring one starts there")
     .requiredOption("--at <time>", "when: a local time in the reminder's zone, or with its offset")
     .option("--time-zone <zone>", `${ZONE_HELP} (default: as it is)`)
+    .option("--expires-at <time>", "too late from then on (default: as it is)")
     .option("--json", "print JSON")
     .addHelpText("after", "\nExample:\n  volley reminder move visit-17 --at 2026-12-27T09:00")
     .action(async (key, options) => (await load()).moveReminder(key, { ...global(), ...options }));

@@ -20,6 +20,7 @@ export type CreateOptions = GlobalOptions & {
   readonly at: string;
   readonly timeZone?: string;
   readonly repeat?: string;
+  readonly expiresAt?: string;
   readonly from?: string;
   readonly class: MessageClass;
   readonly account?: string;
@@ -31,12 +32,13 @@ type JsonOptions = GlobalOptions & { readonly json?: boolean };
 const MARK = /^\d{1,16}$/;
 
 export async function createReminder(options: CreateOptions): Promise<void> {
-  const { key, to, text, at, timeZone, repeat, from, account } = options;
+  const { key, to, text, at, timeZone, repeat, expiresAt, from, account } = options;
   await withParts(options, async (parts) => {
     const wish = {
       ...{ key, to, text, at, class: options.class },
       timeZone: timeZone ?? null,
       repeat: repeat ?? null,
+      expiresAt: expiresAt ?? null,
       from: from ?? null,
       account: account ?? null,
     };
@@ -46,11 +48,11 @@ export async function createReminder(options: CreateOptions): Promise<void> {
 
 export async function moveReminder(
   key: string,
-  options: JsonOptions & { readonly at: string; readonly timeZone?: string },
+  options: JsonOptions & { readonly at: string; readonly timeZone?: string; readonly expiresAt?: string },
 ): Promise<void> {
-  const { at, timeZone } = options;
+  const { at, timeZone, expiresAt } = options;
   await withParts(options, async (parts) => {
-    await show(parts, await move(parts, { key, at, timeZone }, parts.rules), options);
+    await show(parts, await move(parts, { key, at, timeZone, expiresAt }, parts.rules), options);
   });
 }
 

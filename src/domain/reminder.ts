@@ -20,6 +20,8 @@ export type ReminderDraft = {
   readonly timeZone: string | null;
   /** Cron's five fields; null: it comes once. */
   readonly repeat: string | null;
+  /** Too late from then on, as `at` is written; null: four hours after it. Each later time has as long as the first. */
+  readonly expiresAt: string | null;
   /** The customer's own words for it; they mean nothing to us. */
   readonly reference: string | null;
   readonly metadata: Readonly<Record<string, string>> | null;
@@ -49,8 +51,8 @@ export function parseReminderKey(text: string): ReminderKeyReading {
 
 /** Of all that was asked for; the order of metadata makes no difference. */
 export function fingerprintOf(draft: ReminderDraft): Buffer {
-  const { to, text, from, account, at, timeZone, repeat, reference, metadata } = draft;
+  const { to, text, from, account, at, timeZone, repeat, expiresAt, reference, metadata } = draft;
   const sorted = Object.entries(metadata ?? {}).toSorted(([one], [other]) => (one < other ? -1 : 1));
-  const all = [to, text, draft.class, from, account, at, timeZone, repeat, reference, sorted];
+  const all = [to, text, draft.class, from, account, at, timeZone, repeat, expiresAt, reference, sorted];
   return createHash("sha256").update(JSON.stringify(all)).digest();
 }

@@ -1,10 +1,10 @@
 // [0] Messages: accepted (202 means committed), listed, shown with all that is known of them, and taken back.
 
 import type { z } from "zod";
-import { VolleyError } from "../domain/errors.ts";
 import { timeOfId } from "../domain/ids.ts";
-import type { MessageId, MessageState } from "../domain/message.ts";
+import type { MessageId } from "../domain/message.ts";
 import { acceptMessage, type MessageDraft } from "../intake/accept-message.ts";
+import { cancelMessage } from "../intake/cancel-message.ts";
 import type { Message } from "../ledger/messages.ts";
 import { onceHeaders } from "./contract/fields.ts";
 import {
@@ -109,20 +109,10 @@ export function addMessages(api: Api, { ledger, rules, enqueue }: ApiDoors): voi
       },
     },
     async ({ params: { id } }) => {
-      const end = await ledger.messages.cancel(id);
-      if (end === null) throw notFound("message");
-      if (!end.ok && end.state !== "cancelled") throw new VolleyError("state_conflict", tooLate(end.state));
+      await cancelMessage({ ledger }, id);
       return { id, state: "cancelled" as const };
     },
   );
-}
-
-function tooLate(state: MessageState): string {
-  const why =
-    state === "queued" || state === "scheduled"
-      ? "its campaign is a draft, of which nothing is sent. Delete the draft, or cancel the message when it has started."
-      : `it is ${state}.`;
-  return `Cannot take the message back: ${why}`;
 }
 
 function toDraft(body: z.output<typeof newMessage>): MessageDraft {

@@ -108,6 +108,7 @@ function toWish(key: ReminderKey, body: z.output<typeof reminderWish>): Reminder
     at,
     timeZone: body.timeZone ?? null,
     repeat: body.repeat ?? null,
+    expiresAt: body.expiresAt ?? null,
     reference,
     metadata,
   };

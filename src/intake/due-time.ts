@@ -5,7 +5,7 @@ import type { CountryCode, PhoneNumber } from "../domain/phone-number.ts";
 import { type QuietHours, quietUntilMs } from "../domain/quiet-hours.ts";
 import { AHEAD_MS_MAX, LATE_MS_MAX, PAST_MS_MAX } from "../domain/schedule.ts";
 import { parseMoment, parseTimeZone, type TimeZone } from "../domain/time-zone.ts";
-import { zonesOfReading } from "../domain/zones-of.ts";
+import { zonesOfNumber, zonesOfReading } from "../domain/zones-of.ts";
 
 /** As it was written. */
 export type TimeOf = {
@@ -83,6 +83,26 @@ export function dueTime({
     ...(dueMs === null ? {} : { dueAt: new Date(dueMs) }),
     ...(lateMs === null ? {} : { expiresAt: new Date(lateMs) }),
   };
+}
+
+/** From a time to its expiry; null: they cannot be read any more. */
+export function lifeMs({
+  at,
+  expiresAt,
+  zone,
+  to,
+}: {
+  readonly at: string;
+  readonly expiresAt: string;
+  readonly zone: string | undefined;
+  readonly to: PhoneNumber;
+}): number | null {
+  const own = readZone(zone);
+  if (own?.ok === false) return null;
+  const reading = zone === undefined ? null : own === null ? zonesOfNumber(to) : [own.zone];
+  const due = readMoment(at, reading);
+  const expiry = readMoment(expiresAt, reading);
+  return due.ok && expiry.ok ? expiry.atMs - due.atMs : null;
 }
 
 export type CampaignTime =

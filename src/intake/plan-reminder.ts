@@ -11,7 +11,7 @@ import type { NextOccurrence } from "../ledger/renew-reminders.ts";
 import type { Occurrence } from "../ledger/stored-reminder.ts";
 import { planMessage } from "./accept-message.ts";
 import type { IntakeRules } from "./choose-accounts.ts";
-import { RECIPIENT_ZONE } from "./due-time.ts";
+import { lifeMs, RECIPIENT_ZONE, type TimeOf } from "./due-time.ts";
 
 /** When the repetition cannot be read as things are (a zone that this system does not know): tomorrow, maybe. */
 const LOOK_AGAIN_MS = 86_400_000;
@@ -19,7 +19,7 @@ const COMING_KEPT_MAX = 2_000;
 
 /** Throws a VolleyError that says what is wrong with it. */
 export function planOccurrence(draft: ReminderDraft, rules: IntakeRules, nowMs: number): Occurrence {
-  const planned = planAt(draft, draft.at, rules, nowMs);
+  const planned = planAt(draft, { at: draft.at, expiresAt: draft.expiresAt ?? undefined }, rules, nowMs);
   if (!planned.ok) throw reminderFault(planned.field, planned.reason);
   if (draft.repeat !== null) checkRepeat(draft, draft.repeat, planned.occurrence.dueAt.getTime());
   return planned.occurrence;
@@ -31,7 +31,8 @@ export function planNextOccurrence(draft: ReminderDraft, rules: IntakeRules, now
   if (!comes.ok) return { dueAt: new Date(nowMs + LOOK_AGAIN_MS), occurrence: null };
   if (comes.atMs === null) return { dueAt: null, occurrence: null };
   const at = new Date(comes.atMs);
-  const planned = planAt(draft, at.toISOString(), rules, nowMs);
+  const late = expiryAfter(draft, comes.atMs);
+  const planned = planAt(draft, { at: at.toISOString(), expiresAt: late?.toISOString() }, rules, nowMs);
   if (!planned.ok) return { dueAt: at, occurrence: null };
   return { dueAt: planned.occurrence.dueAt, occurrence: planned.occurrence };
 }
@@ -46,12 +47,14 @@ type PlannedOccurrence =
   | { readonly ok: true; readonly occurrence: Occurrence }
   | { readonly ok: false; readonly field: string; readonly reason: string };
 
-function planAt(draft: ReminderDraft, at: string, rules: IntakeRules, nowMs: number): PlannedOccurrence {
+type Times = Pick<TimeOf, "at" | "expiresAt">;
+
+function planAt(draft: ReminderDraft, times: Times, rules: IntakeRules, nowMs: number): PlannedOccurrence {
   const { timeZone, reference, metadata, ...rest } = draft;
   const planned = planMessage(
     {
       ...rest,
-      time: { at, zone: timeZone ?? undefined },
+      time: { ...times, zone: timeZone ?? undefined },
       reference: reference ?? undefined,
       metadata: metadata ?? undefined,
     },
@@ -65,6 +68,13 @@ function planAt(draft: ReminderDraft, at: string, rules: IntakeRules, nowMs: num
     ok: true,
     occurrence: { chunk, dueAt: message.dueAt ?? new Date(nowMs), zone: others.length === 0 ? zone : null },
   };
+}
+
+/** As long after this time as the first was given. Absent: the usual. */
+function expiryAfter({ to, at, timeZone, expiresAt }: ReminderDraft, atMs: number): Date | undefined {
+  if (expiresAt === null) return undefined;
+  const lasts = lifeMs({ at, expiresAt, zone: timeZone ?? undefined, to });
+  return lasts === null ? undefined : new Date(atMs + lasts);
 }
 
 /** A time that comes once in four years could not be planned from one to the next. */

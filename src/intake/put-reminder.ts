@@ -27,6 +27,8 @@ export type ReminderWish = {
   readonly timeZone: string | null;
   /** Cron's five fields; null: it comes once. */
   readonly repeat: string | null;
+  /** Too late from then on; null: four hours after `at`. */
+  readonly expiresAt: string | null;
   readonly reference?: string | undefined;
   readonly metadata?: Readonly<Record<string, string>> | undefined;
 };
@@ -65,13 +67,25 @@ export async function moveReminder(
     key,
     at,
     timeZone,
-  }: { readonly key: string; readonly at: string; readonly timeZone?: string | undefined },
+    expiresAt,
+  }: {
+    readonly key: string;
+    readonly at: string;
+    /** Absent: as they are. */
+    readonly timeZone?: string | undefined;
+    readonly expiresAt?: string | undefined;
+  },
   rules: IntakeRules,
 ): Promise<KeptReminder> {
   const known = keyOf(key);
   const put = await ledger.reminders.edit(
     known,
-    (draft) => ({ ...draft, at, timeZone: timeZone ?? draft.timeZone }),
+    (draft) => ({
+      ...draft,
+      at,
+      timeZone: timeZone ?? draft.timeZone,
+      expiresAt: expiresAt ?? draft.expiresAt,
+    }),
     (draft, nowMs) => planOccurrence(draft, rules, nowMs),
   );
   if (put === null) throw notFound();

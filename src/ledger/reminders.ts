@@ -133,8 +133,8 @@ async function holdOrInsert(
 ): Promise<HeldRow & { readonly is_new: boolean }> {
   const { rows } = await client.query<HeldRow & { readonly is_new: boolean }>(
     `insert into volley.reminder as r (key, fingerprint, recipient, text, class, sender, account, at, time_zone,
-       repeat, reference, metadata)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+       repeat, expires_at, reference, metadata)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
      -- So that a row which stands already is locked, and answered.
      on conflict (key) do update set key = excluded.key
      returning r.xmax = 0 as is_new, ${HELD_COLUMNS}`,
@@ -158,7 +158,7 @@ async function changeReminder(
   await client.query(
     `update volley.reminder
      set fingerprint = $2, recipient = $3, text = $4, class = $5, sender = $6, account = $7, at = $8, time_zone = $9,
-       repeat = $10, reference = $11, metadata = $12, changed_at = now()
+       repeat = $10, expires_at = $11, reference = $12, metadata = $13, changed_at = now()
      where key = $1`,
     draftValues(draft, fingerprint),
   );

@@ -16,7 +16,7 @@ export type Occurrence = {
 
 /** Of `volley.reminder r`. */
 export const DRAFT_COLUMNS =
-  "r.key, r.recipient, r.text, r.class, r.sender, r.account, r.at, r.time_zone, r.repeat, r.reference, r.metadata";
+  "r.key, r.recipient, r.text, r.class, r.sender, r.account, r.at, r.time_zone, r.repeat, r.expires_at, r.reference, r.metadata";
 
 export type DraftRow = {
   key: ReminderKey;
@@ -28,6 +28,7 @@ export type DraftRow = {
   at: string;
   time_zone: string | null;
   repeat: string | null;
+  expires_at: string | null;
   reference: string | null;
   metadata: Record<string, string> | null;
 };
@@ -43,12 +44,13 @@ export function toDraft(row: DraftRow): ReminderDraft {
     at: row.at,
     timeZone: row.time_zone,
     repeat: row.repeat,
+    expiresAt: row.expires_at,
     reference: row.reference,
     metadata: row.metadata,
   };
 }
 
-/** The parameters $1 to $12: the key, the fingerprint, and the columns after the key. */
+/** The parameters $1 to $13: the key, the fingerprint, and the columns after the key. */
 export function draftValues(draft: ReminderDraft, fingerprint: Buffer): unknown[] {
   return [
     draft.key,
@@ -61,6 +63,7 @@ export function draftValues(draft: ReminderDraft, fingerprint: Buffer): unknown[
     draft.at,
     draft.timeZone,
     draft.repeat,
+    draft.expiresAt,
     draft.reference,
     draft.metadata === null ? null : JSON.stringify(draft.metadata),
   ];

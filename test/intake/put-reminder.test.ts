@@ -54,6 +54,7 @@ const wishOf = (changes: Partial<ReminderWish> = {}): ReminderWish => ({
   at: LOCAL,
   timeZone: ZONE,
   repeat: null,
+  expiresAt: null,
   ...changes,
 });
 
@@ -118,6 +119,35 @@ it("moved, it keeps its zone unless it gets another one", async () => {
   expect(await texts()).toEqual(["See you tomorrow.", "See you tomorrow.", "See you tomorrow."]);
 });
 
+const LATE = noon.plus({ hours: 2 });
+const written = (time: DateTime) => time.toFormat("yyyy-MM-dd'T'HH:mm");
+async function expiries(): Promise<Date[]> {
+  const { rows } = await bench.pool.query<{ expires_at: Date }>(
+    "select expires_at from volley.message where state = 'scheduled'",
+  );
+  return rows.map(({ expires_at }) => expires_at);
+}
+
+it("it is too late when its writer says so, else four hours after its time", async () => {
+  const { reminder } = await put({ expiresAt: written(LATE) });
+  expect(reminder.expiresAt).toBe(written(LATE));
+  expect(await expiries()).toEqual([LATE.toJSDate()]);
+  await put({ expiresAt: null });
+  expect(await expiries()).toEqual([noon.plus({ hours: 4 }).toJSDate()]);
+});
+
+it("moved beyond its expiry it is refused, unless that moves along", async () => {
+  await put({ expiresAt: written(LATE) });
+  const day = { days: 1 };
+  const wish = { key: "visit-17", at: written(noon.plus(day)) };
+  await expect(moveReminder(bench, wish, rules)).rejects.toMatchObject({
+    details: { faults: [{ path: "expiresAt" }] },
+  });
+  expect(await expiries()).toEqual([LATE.toJSDate()]);
+  await moveReminder(bench, { ...wish, expiresAt: written(LATE.plus(day)) }, rules);
+  expect(await expiries()).toEqual([LATE.plus(day).toJSDate()]);
+});
+
 it("what is not there cannot be moved, found or cancelled", async () => {
   const missing = { code: "not_found" };
   await expect(moveReminder(bench, { key: "none", at: LOCAL }, rules)).rejects.toMatchObject(missing);
@@ -138,6 +168,8 @@ it.each<[what: string, changes: Partial<ReminderWish>, path: string]>([
   ["a time that is none", { at: "tomorrow" }, "at"],
   ["a local time without a zone", { timeZone: null }, "at"],
   ["a zone that there is not", { timeZone: "Europe/Nowhere" }, "timeZone"],
+  ["an expiry before the time", { expiresAt: written(noon) }, "expiresAt"],
+  ["an expiry that is none", { expiresAt: "soon" }, "expiresAt"],
   ["a repetition that is none", { repeat: "every monday" }, "repeat"],
   ["a repetition without a zone", { at: noon.toISO() ?? "", timeZone: null, repeat: "0 9 * * *" }, "repeat"],
   [
@@ -184,6 +216,15 @@ it.each([
   const planned = next(weekly, now);
   expect(local(planned.dueAt)).toBe(expected);
   expect(planned.occurrence?.chunk.messages).toHaveLength(1);
+});
+
+it("each later one lives as long as the first", () => {
+  const draft = { ...weekly, expiresAt: written(noon.plus({ minutes: 90 })) };
+  for (const now of ["2027-03-22T12:00", "2027-06-16T12:00"]) {
+    const { dueAt, occurrence } = next(draft, now);
+    const [message] = occurrence?.chunk.messages ?? [];
+    expect(message?.expiresAt).toEqual(new Date((dueAt?.getTime() ?? 0) + 90 * 60_000));
+  }
 });
 
 it("one that falls into quiet hours comes after them", () => {

@@ -26,7 +26,7 @@ const put = (route: Route, changes: Partial<ReminderWish> = {}) =>
     route.parts,
     {
       ...{ key: "visit-17", to: "+46701000000", text: "See you tomorrow.", class: "reminder", from: null },
-      ...{ account: null, at: later(3_600_000), timeZone: ZONE, repeat: null, ...changes },
+      ...{ account: null, at: later(3_600_000), timeZone: ZONE, repeat: null, expiresAt: null, ...changes },
     },
     route.parts.rules,
   );

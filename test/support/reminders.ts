@@ -23,6 +23,7 @@ export const draftOf = (changes: Partial<ReminderDraft> = {}): ReminderDraft => 
   at: "2030-01-01T09:00",
   timeZone: "Europe/Stockholm",
   repeat: null,
+  expiresAt: null,
   reference: null,
   metadata: null,
   ...changes,

@@ -49,6 +49,12 @@ const wishFields = z.strictObject({
     description: "Cron's five fields, read in `timeZone`: minute, hour, day, month, day of the week.",
     example: "0 9 * * MON",
   }),
+  expiresAt: wordsField(TIME_CHARACTERS_MAX)
+    .optional()
+    .describe(
+      "Too late from then on, as `at` is written; absent: four hours after each time. With `repeat`, each later time " +
+        "has as long as the first.",
+    ),
   from: senderField.optional(),
   class: classField.default("reminder"),
   account: wordsField(NAME_CHARACTERS_MAX).optional().describe("Instead of a route's."),
@@ -76,6 +82,7 @@ const reminderFields = z.object({
   at: z.string().describe("As it was asked for."),
   timeZone: z.string().nullable(),
   repeat: z.string().nullable(),
+  expiresAt: z.string().nullable().describe("As it was asked for."),
   reference: z.string().nullable(),
   metadata: z.record(z.string(), z.string()).nullable(),
   nextAt: timeOut.nullable().describe("When it comes next, out of quiet hours; null: it does not."),

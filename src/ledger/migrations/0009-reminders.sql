@@ -18,6 +18,8 @@ create table reminder (
   time_zone text,
   -- Cron's five fields; null: it comes once.
   repeat text,
+  -- Of the first time; null: the usual four hours after each.
+  expires_at text,
   reference text,
   metadata jsonb,
   -- The one in which its times are shown; null: it has none, or several.
