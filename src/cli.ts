@@ -12,6 +12,7 @@ import { addReminderCommands } from "./cli/reminder-commands.ts";
 import { roles } from "./cli/roles.ts";
 import { addWebhookCommands } from "./cli/webhook-commands.ts";
 import { messageClasses } from "./domain/message.ts";
+import { keepHeapSmall } from "./platform/small-heap.ts";
 
 const USAGE = 2;
 
@@ -40,6 +41,7 @@ program
   .description("run the service until SIGTERM, which drains it")
   .addOption(new Option("--role <role>", "what this process does").choices(roles).default("all"))
   .action(async (options) => {
+    if (options.role !== "worker") keepHeapSmall();
     const { start } = await import("./cli/start.ts");
     await start({ ...global(), ...options });
   });

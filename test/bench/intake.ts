@@ -3,9 +3,6 @@
 //
 //   npm run bench:intake -- [--rows 1000000] [--rounds 3]
 //
-// With NODE_OPTIONS="--max-semi-space-size=8 --max-old-space-size=256" the service collects its garbage sooner. What it
-// holds at a time is 32 MB of heap, whatever it is told.
-//
 // Each round has a service and a database of its own: the embedded Postgres as the product starts it, with fsync. Sender,
 // service and database share the machine's cores. Numbers come in no order; the last row is none. COPY reads a file
 // on the server: no client, no parsing of people's numbers, no duplicates or opt-outs to look for, one transaction.
