@@ -27,6 +27,7 @@ import { providerOf } from "./providers/index.ts";
 import { createReportSenders } from "./providers/report-senders.ts";
 import { createTransport } from "./providers/transport.ts";
 import { createEnqueue } from "./queue/enqueue.ts";
+import { queueCount } from "./queue/queues.ts";
 import { fetchToken } from "./tokens/oauth-client.ts";
 import { createSharedTokens } from "./tokens/shared-token.ts";
 import { createWebhooks } from "./webhooks/webhooks.ts";
@@ -142,7 +143,7 @@ async function openDatabase(config: Config, log: Logger, closers: (() => unknown
 
 function openEngine(config: Config, databaseUrl: string, log: Logger): Engine {
   return config.redis === null
-    ? createPostgresEngine({ url: databaseUrl, log })
+    ? createPostgresEngine({ url: databaseUrl, queues: queueCount(config.accounts.length), log })
     : createRedisEngine({ connection: config.redis.reveal(), log });
 }
 

@@ -18,8 +18,8 @@ import { createPostgresRates, createPostgresTokens } from "./postgres-cells.ts";
 const CELL_CONNECTIONS_MAX = 4;
 /** A cell is one row: whoever waits longer for it had better ask again. */
 const CELL_STATEMENT_MS_MAX = 5_000;
-/** One a worker for listening, the rest for its statements; opened when they are needed. */
-const QUEUE_CONNECTIONS_MAX = 40;
+/** Of all queues together, beside the connection that each worker listens on; opened when they are needed. */
+const QUEUE_STATEMENTS_MAX = 30;
 /** Key of the lock that lets one process migrate at a time; any number will do that nobody else uses. */
 const MIGRATION_LOCK = 8_655_390;
 const VERSION_MIN = 14;
@@ -29,7 +29,16 @@ const schemaSql = ["./token-cell.sql", "./rate-cell.sql"].map((file) =>
   readFileSync(new URL(file, import.meta.url), "utf8"),
 );
 
-export function createPostgresEngine({ url, log }: { readonly url: string; readonly log: Logger }): Engine {
+export function createPostgresEngine({
+  url,
+  queues,
+  log,
+}: {
+  readonly url: string;
+  /** That this process may work on. */
+  readonly queues: number;
+  readonly log: Logger;
+}): Engine {
   const cells = createPool({
     url,
     applicationName: "volley-cells",
@@ -40,7 +49,7 @@ export function createPostgresEngine({ url, log }: { readonly url: string; reado
   const queue = createPool({
     url: withSearchPath(url, "bullmq"),
     applicationName: "volley-queue",
-    max: QUEUE_CONNECTIONS_MAX,
+    max: queues + QUEUE_STATEMENTS_MAX,
     log,
   });
   // Each queue and worker adds a listener of its own and never takes it off.

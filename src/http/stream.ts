@@ -5,6 +5,7 @@
 
 import { Readable } from "node:stream";
 import { streamOut } from "./contract/fields.ts";
+import type { AccountEvent, LiveCampaignEvent } from "./contract/stream.ts";
 import type { Api, ApiDoors } from "./doors.ts";
 import { refuse } from "./problem.ts";
 import { createWatch, type View, type Watch } from "./watch.ts";
@@ -97,10 +98,13 @@ async function look({ ledger, accounts }: ApiDoors): Promise<View[]> {
     (await ledger.accountHealth.listDegraded()).map(({ account, reason }) => [account, reason]),
   );
   return [
-    ...campaigns.map((one): View => ({ kind: "campaign", id: one.id, data: one })),
+    ...campaigns.map(
+      (one): View => ({ kind: "campaign", id: one.id, data: one satisfies LiveCampaignEvent }),
+    ),
     ...[...accounts.keys()].map((name): View => {
       const health = degraded.has(name) ? "degraded" : "ok";
-      return { kind: "account", id: name, data: { name, health, reason: degraded.get(name) ?? null } };
+      const data = { name, health, reason: degraded.get(name) ?? null } satisfies AccountEvent;
+      return { kind: "account", id: name, data };
     }),
   ];
 }

@@ -35,6 +35,8 @@ export const WEBHOOK_QUEUE = "webhooks";
 /** Urgent messages have workers of their own. */
 export const lanes = ["urgent", "bulk"] as const;
 export type Lane = (typeof lanes)[number];
+/** Of all accounts, for webhooks, and of the schedule. */
+export const queueCount = (accounts: number): number => accounts * lanes.length + 2;
 export const accountQueue = (account: string, lane: Lane): string => `${lane}-${account}`;
 export const laneOf = (chunk: ReleasedChunk): Lane => (urgencyOf(chunk) === "urgent" ? "urgent" : "bulk");
 

@@ -37,7 +37,7 @@ export function addressOf(url: string): RedisAddress {
 
 async function openPostgres(): Promise<TestEngine> {
   const database = await createDatabase();
-  const open = () => createPostgresEngine({ url: database.url, log: silentLog });
+  const open = () => createPostgresEngine({ url: database.url, queues: 10, log: silentLog });
   const closers: (() => Promise<void>)[] = [];
   return {
     ...opened(open, closers),

@@ -47,7 +47,7 @@ test("a Redis that refuses us or is away is one line without the password", asyn
 test("a Postgres without the engine's tables names the command that makes them", async () => {
   const database = await createDatabase();
   onTestFinished(database.drop);
-  const engine = createPostgresEngine({ url: database.url, log: silentLog });
+  const engine = createPostgresEngine({ url: database.url, queues: 1, log: silentLog });
   onTestFinished(engine.close);
   expect(await engine.check()).toEqual([expect.stringContaining('Run "volley migrate"')]);
   await engine.migrate();
@@ -58,6 +58,7 @@ test("a Postgres that is away is one line without the password", async () => {
   const port = await findFreePort();
   const engine = createPostgresEngine({
     url: `postgres://user:hunter2@127.0.0.1:${port}/db`,
+    queues: 1,
     log: silentLog,
   });
   onTestFinished(engine.close);
