@@ -56,7 +56,7 @@ it("it answers --help, and imports nothing by the name of a source file", async 
 });
 
 it.each(["postgres", "redis"])("it migrates, and works, on the %s engine", async (engine) => {
-  const database = await createDatabase();
+  const database = await createDatabase({ empty: true });
   const config = join(copy, `${engine}.json`);
   await writeFile(
     config,

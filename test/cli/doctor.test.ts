@@ -17,7 +17,7 @@ let simulator: Simulator;
 const folders: CommandFolder[] = [];
 
 beforeAll(async () => {
-  database = await createDatabase();
+  database = await createDatabase({ empty: true });
   simulator = await createSimulator({});
 });
 afterAll(async () => {

@@ -26,7 +26,7 @@ let config: { database: string; accounts: object[]; log: string; server: object 
 const folders: CommandFolder[] = [];
 
 beforeAll(async () => {
-  database = await createDatabase();
+  database = await createDatabase({ empty: true });
   simulator = await createSimulator({ providers: { "mobile-digital": { scopes: ["read"] } } });
   config = {
     database: database.url,
@@ -106,7 +106,7 @@ describe.concurrent("3, configuration:", () => {
   });
 
   it("a service whose accounts can all not log in does not start", async () => {
-    const fresh = await createDatabase();
+    const fresh = await createDatabase({ empty: true });
     const [main, mobile] = config.accounts;
     const alone = await openFolder({ ...config, database: fresh.url, accounts: [main] });
     const ended = await alone.run(["start"], { env: { SINCH_KEY_SECRET: "mistyped" } });

@@ -26,7 +26,7 @@ async function openFolder(settings: object): Promise<CommandFolder> {
 }
 
 async function openDatabase(): Promise<string> {
-  const database = await createDatabase();
+  const database = await createDatabase({ empty: true });
   onTestFinished(() => database.drop());
   return database.url;
 }

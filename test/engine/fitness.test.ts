@@ -45,7 +45,7 @@ test("a Redis that refuses us or is away is one line without the password", asyn
 });
 
 test("a Postgres without the engine's tables names the command that makes them", async () => {
-  const database = await createDatabase();
+  const database = await createDatabase({ empty: true });
   onTestFinished(database.drop);
   const engine = createPostgresEngine({ url: database.url, queues: 1, log: silentLog });
   onTestFinished(engine.close);

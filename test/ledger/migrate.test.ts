@@ -5,7 +5,7 @@ import { createDatabase } from "../support/database.ts";
 import { silent } from "../support/ledger.ts";
 
 it("five processes that migrate at once apply each migration once", async () => {
-  const database = await createDatabase();
+  const database = await createDatabase({ empty: true });
   const pool = createPool({ url: database.url, applicationName: "volley-test", max: 10, log: silent });
   const runs = await Promise.all(Array.from({ length: 5 }, () => migrateLedger(pool)));
   const applied = runs.flatMap((run) => run.applied);

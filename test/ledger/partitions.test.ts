@@ -31,7 +31,7 @@ const migrations = join(import.meta.dirname, "../../src/ledger/migrations");
 
 /** The schema as it was before messages were cut by time. */
 async function openOldDatabase(): Promise<Pool> {
-  const database = await createDatabase();
+  const database = await createDatabase({ empty: true });
   const pool = createPool({ url: database.url, applicationName: "volley-test", max: 5, log: silent });
   onTestFinished(async () => {
     await pool.end();

@@ -303,7 +303,7 @@ it("a list that has grown is measured anew at once, so that no plan takes it for
 });
 
 it("the opt-outs of a database from before the hash are kept", async () => {
-  const database = await createDatabase();
+  const database = await createDatabase({ empty: true });
   onTestFinished(() => database.drop());
   const pool = createPool({ url: database.url, applicationName: "volley-test", max: 2, log: silent });
   onTestFinished(() => pool.end());

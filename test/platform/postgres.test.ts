@@ -18,7 +18,7 @@ import { createDatabase, type TestDatabase } from "../support/database.ts";
 
 let database: TestDatabase;
 beforeAll(async () => {
-  database = await createDatabase();
+  database = await createDatabase({ empty: true });
 });
 afterAll(() => database.drop());
 

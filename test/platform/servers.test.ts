@@ -9,7 +9,7 @@ import { createDatabase } from "../support/database.ts";
 import { redisUrl, startRedis } from "../support/redis.ts";
 
 test("a test database is empty, its own, and gone after drop even with a connection left open", async () => {
-  const [one, two] = await Promise.all([createDatabase(), createDatabase()]);
+  const [one, two] = await Promise.all([createDatabase({ empty: true }), createDatabase({ empty: true })]);
   const client = new Client({ connectionString: one.url });
   client.on("error", () => undefined);
   await client.connect();
