@@ -5,7 +5,7 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { rmSync } from "node:fs";
-import { chown, mkdtemp, rm } from "node:fs/promises";
+import { chown, mkdtemp, rm, statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -18,6 +18,8 @@ import {
 import { findSystemUser } from "../../src/platform/system-user.ts";
 
 const TRIES_MAX = 5;
+const MEMORY_FOLDER = "/dev/shm";
+const MEMORY_BYTES_MIN = 6_000_000_000;
 const run = promisify(execFile);
 const settings = {
   listen_addresses: "127.0.0.1",
@@ -42,7 +44,7 @@ export type PostgresServer = {
 export async function startPostgres(): Promise<PostgresServer> {
   const user = await findSystemUser();
   const binaries = await findPostgresBinaries(user);
-  const directory = await mkdtemp(join(tmpdir(), "volley-postgres-"));
+  const directory = await mkdtemp(join(await findRoom(), "volley-postgres-"));
   const identity = user === null ? {} : { uid: user.uid, gid: user.gid };
   if (user !== null) await chown(directory, user.uid, user.gid);
   const options = { ...identity, cwd: "/", env: postgresEnvironment };
@@ -55,6 +57,15 @@ export async function startPostgres(): Promise<PostgresServer> {
     await rm(directory, { recursive: true, force: true });
     throw error;
   }
+}
+
+/** In memory, where the system has such a folder with room: databases come and go by the hundred. */
+async function findRoom(): Promise<string> {
+  const freeBytes = await statfs(MEMORY_FOLDER).then(
+    ({ bavail, bsize }) => bavail * bsize,
+    () => 0,
+  );
+  return freeBytes > MEMORY_BYTES_MIN ? MEMORY_FOLDER : tmpdir();
 }
 
 type Options = { uid?: number; gid?: number; cwd: string; env: typeof postgresEnvironment };
