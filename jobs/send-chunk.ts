@@ -66,6 +66,10 @@ export async function sendChunk(
     if (pausedMs > PAUSE_WORTH_WAITING_MS) turn.over = true;
     else await takeTurn(turn);
     if (turn.over || turn.tryFailed) await failOver(parts, turn);
+  } catch (error) {
+    // The engine is away, say. Nobody could go on with the chunk before its lease ends.
+    await parts.ledger.chunks.finish(chunk, parts.leases.leaseMs, null).catch(() => undefined);
+    throw error;
   } finally {
     parts.leases.drop(chunk.lease);
   }

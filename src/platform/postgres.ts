@@ -16,6 +16,12 @@ const STATEMENT_MS_MAX = 60_000;
 const ANSWER_MS_MAX = STATEMENT_MS_MAX + 15_000;
 /** A process frozen in mid-transaction would hold its row locks until it thaws. */
 const IDLE_IN_TRANSACTION_MS_MAX = 60_000;
+/**
+ * Postgres 18.4 dies (a segmentation fault in perform_pruning_base_step, which ends every connection) when a statement
+ * that skips partitions as it runs has waited for a row that somebody changed: reports joined while their messages are
+ * being recorded, for one. Without pruning it looks into the index of each of a few months, and finds nothing there.
+ */
+const NO_PRUNING = "set enable_partition_pruning = off";
 const WAIT_MS_MIN = 100;
 const WAIT_MS_MAX = 2_000;
 
@@ -45,6 +51,7 @@ export function createPool({ url, applicationName, max, log, statementMsMax }: P
     statement_timeout: statementMs,
     query_timeout: statementMs + (ANSWER_MS_MAX - STATEMENT_MS_MAX),
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS_MAX,
+    onConnect: (client) => client.query(NO_PRUNING),
   });
   pool.on("error", (error) => {
     log.warn({ database, reason: describeDatabaseError(error) }, "Lost an idle connection to the database.");

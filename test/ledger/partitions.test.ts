@@ -149,22 +149,6 @@ it("the figures of the whole table that plans are made from are gathered once a 
   expect(await analyzed()).toEqual(first);
 });
 
-it("a look by id goes to the one partition, whatever the plan", async () => {
-  const ids = [createMessageId(Date.now())];
-  const client = await bench.pool.connect();
-  await client.query(
-    "set plan_cache_mode = force_generic_plan; set enable_hashjoin = off; set enable_mergejoin = off",
-  );
-  const { rows } = await client.query<{ "QUERY PLAN": string }>(
-    `explain (analyze, costs off, timing off, summary off)
-     select from unnest($1::uuid[]) as a (id) join volley.message m on m.id = a.id`,
-    [ids],
-  );
-  client.release(true);
-  const plan = rows.map((row) => row["QUERY PLAN"]).join("\n");
-  expect(plan.match(/never executed/g), plan).toHaveLength(2);
-});
-
 it("a database from before keeps every row, its counts and its unfinished work", async () => {
   const pool = await openOldDatabase();
   const ledger = createLedger({ pool });

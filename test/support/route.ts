@@ -152,7 +152,14 @@ export async function openRoute(options: RouteOptions = {}) {
         await sleep(POLL_MS);
       }
       const counts = JSON.stringify(await parts.ledger.campaigns.counts(id));
-      throw new Error(`The campaign is not finished after ${withinMs} ms: ${counts}`);
+      const { rows: chunks } = await pool.query(
+        `select id, account, state, lease_until - now() as held_for, due_at - now() as due_in
+         from volley.chunk where campaign_id = $1 and state <> 'done'`,
+        [id],
+      );
+      throw new Error(
+        `The campaign is not finished after ${withinMs} ms: ${counts}, open chunks: ${JSON.stringify(chunks)}`,
+      );
     },
     counts: (id: CampaignId) => parts.ledger.campaigns.counts(id),
     facts: (id: CampaignId) => parts.ledger.messages.campaignFacts(id),
