@@ -2,4 +2,4 @@
 
 import { cpSync, globSync } from "node:fs";
 
-for (const file of globSync("src/**/*.{sql,lua}")) cpSync(file, `dist/${file}`);
+for (const file of globSync("src/**/*.{sql,lua,html,css,js}")) cpSync(file, `dist/${file}`);

@@ -1,10 +1,12 @@
-// What `npm run build` makes runs without the sources: the program, its SQL and its Lua.
+// What `npm run build` makes runs without the sources: the program, its SQL, its Lua and the dashboard.
 
-import { execFile } from "node:child_process";
-import { cpSync, globSync, symlinkSync } from "node:fs";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, globSync, readFileSync, symlinkSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { createDatabase } from "./support/database.ts";
@@ -44,9 +46,10 @@ function volley(args: readonly string[], env: Readonly<Record<string, string>> =
 }
 
 it("it holds every file that the program reads at run time", () => {
-  const assets = globSync("src/**/*.{sql,lua}", { cwd: ROOT }).toSorted();
-  expect(assets.length).toBeGreaterThan(3);
-  expect(globSync("src/**/*.{sql,lua}", { cwd: join(copy, "dist") }).toSorted()).toEqual(assets);
+  const assets = globSync("src/**/*.{sql,lua,html,css,js}", { cwd: ROOT });
+  expect(assets).toContain("src/dashboard/index.html");
+  const built = new Set(globSync("src/**/*", { cwd: join(copy, "dist") }));
+  expect(assets.filter((path) => !built.has(path))).toEqual([]);
 });
 
 it("it answers --help, and imports nothing by the name of a source file", async () => {
@@ -65,5 +68,29 @@ it.each(["postgres", "redis"])("it migrates, and works, on the %s engine", async
   const env = { VOLLEY_CONFIG: config };
   expect((await volley(["migrate"], env)).stderr).toBe("Ledger, engine and queue are up to date.\n");
   expect((await volley(["campaign", "list", "--json"], env)).stdout).toBe("[]\n");
+  await database.drop();
+});
+
+it("it shows the dashboard", async () => {
+  const database = await createDatabase();
+  const config = join(copy, "start.json");
+  await writeFile(config, JSON.stringify({ database: database.url, server: { port: 0 } }));
+  const args = [join(copy, "dist/src/cli.js"), "start", "--role", "api", "--config", config];
+  const service = spawn(process.execPath, args, { cwd: copy, stdio: ["ignore", "ignore", "pipe"] });
+  const exited = once(service, "exit");
+  let url: string | undefined;
+  for await (const line of createInterface({ input: service.stderr })) {
+    url = /^Volley is up on (http:\S+):/.exec(line)?.[1];
+    if (url !== undefined) break;
+  }
+  const texts = await Promise.all(
+    [["/", "index.html"] as const, ["/dashboard.js", "dashboard.js"] as const].map(async ([path, name]) => [
+      await (await fetch(`${url}${path}`)).text(),
+      readFileSync(join(ROOT, "src/dashboard", name), "utf8"),
+    ]),
+  );
+  for (const [served, source] of texts) expect(served).toBe(source);
+  service.kill("SIGTERM");
+  await exited;
   await database.drop();
 });

@@ -43,6 +43,8 @@ const rules: Readonly<Record<string, Rule>> = {
   http: { values: ["domain", "platform", "intake"], types: anyPart },
   jobs: { values: ["domain", "platform"], types: [...anyPart] },
   config: { values: ["domain", "platform", "providers"], types: [] },
+  // Runs in browsers: a client of http, with no privilege of its own.
+  dashboard: { values: [], types: [] },
   // Runs in other people's programs: it takes nothing along but types.
   client: { values: [], types: ["http"] },
 };
@@ -119,12 +121,12 @@ describe("files", () => {
     const [first = ""] = read(file)
       .replace(/^#!.*\n/, "")
       .split("\n", 1);
-    expect(first).toMatch(/^(\/\/|--) \S/);
+    expect(first).toMatch(/^(\/\/|--|\/\*|<!--) \S/);
   });
 
   it("have kebab-case names, and none is a drawer", () => {
     for (const file of files) {
-      expect(basename(file)).toMatch(/^[a-z0-9]+(-[a-z0-9]+)*(\.test)?\.(ts|lua|sql)$/);
+      expect(basename(file)).toMatch(/^[a-z0-9]+(-[a-z0-9]+)*(\.test)?\.(ts|lua|sql|js|css|html)$/);
       expect(file).not.toMatch(/\/(utils?|helpers?|lib|types|interfaces)(\/|\.ts)/);
     }
   });
@@ -158,7 +160,7 @@ describe("secrets", () => {
 
 function listFiles(folder: string): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && /\.(ts|lua|sql)$/.test(entry.name))
+    .filter((entry) => entry.isFile() && /\.(ts|lua|sql|js|css|html)$/.test(entry.name))
     .map((entry) => relative(root, join(entry.parentPath, entry.name)))
     .filter((file) => /\.ts$/.test(file) || !file.includes("node_modules"))
     .sort();
@@ -187,7 +189,7 @@ function folderOf(file: string): string {
 type Import = { readonly specifier: string; readonly isType: boolean };
 
 function importsOf(file: string): Import[] {
-  if (!file.endsWith(".ts")) return [];
+  if (!/\.(ts|js)$/.test(file)) return [];
   const found = read(file).matchAll(/^(?:import|export)\s+(type\s+)?[^;"']*?from\s+"([^"]+)"/gm);
   return [...found].map(([, type, specifier = ""]) => ({ specifier, isType: type !== undefined }));
 }

@@ -29,6 +29,8 @@ import { startSimulator } from "./simulator-process.ts";
 
 export type DemoOptions = { readonly recipients: number; readonly keep?: boolean };
 type Run = DemoOptions & Witnesses & { readonly folder: string; readonly stopped: Promise<string> | null };
+/** Where to watch, and with which key. */
+type Dashboard = { readonly url: string; readonly key: string };
 
 const DATABASE_WAIT_MS = 60_000;
 const DRAIN_MS = 10_000;
@@ -71,6 +73,8 @@ async function runDemo(parts: Parts, run: Run): Promise<boolean> {
     for (const [provider, names] of Object.entries(TROUBLE))
       await run.simulator.post("/_/faults", { provider, faults: names });
     await addEndpoint(parts, run.receiver);
+    const dashboard = { url: `${server.url}/`, key: await createDashboardKey(parts) };
+    if (run.stopped !== null) say(`The dashboard: ${dashboard.url} with the API key ${dashboard.key}`);
     const csv = join(run.folder, "recipients.csv");
     const { valid, ...refused } = await writeRecipients(csv, run.recipients);
     say(
@@ -84,13 +88,7 @@ async function runDemo(parts: Parts, run: Run): Promise<boolean> {
       class: "marketing",
     });
     for (const error of intake.errors.slice(0, 3)) say(`  row ${error.row}: ${error.reason}`);
-    const agreed = await sendAndCompare(parts, intake, valid, run);
-    if (run.stopped !== null) {
-      const witnesses = `simulated providers on ${run.simulator.url}/_/summary`;
-      say(`Staying up: ${server.url}/readyz, ${witnesses}. Ctrl-C ends it.`);
-      await run.stopped;
-    }
-    return agreed;
+    return await sendAndCompare(parts, intake, valid, { ...run, dashboard });
   } finally {
     await server.close();
   }
@@ -100,7 +98,7 @@ async function sendAndCompare(
   parts: Parts,
   intake: AcceptedCampaign,
   valid: number,
-  run: Run,
+  run: Run & { readonly dashboard: Dashboard },
 ): Promise<boolean> {
   const startedAtMs = performance.now();
   await releaseCampaign(parts, intake.id);
@@ -112,10 +110,27 @@ async function sendAndCompare(
     const tookMs = performance.now() - startedAtMs;
     await watchReports(parts, intake, run);
     await printSummary(parts, intake, tookMs);
-    return await compare(parts, intake.id, valid, run);
+    const agreed = await compare(parts, intake.id, valid, run);
+    await stayUp(run);
+    return agreed;
   } finally {
     await worker.close(DRAIN_MS);
   }
+}
+
+/** With its worker, so that whatever is sent by the API goes out. */
+async function stayUp({ stopped, dashboard, simulator }: Run & { readonly dashboard: Dashboard }) {
+  if (stopped === null) return;
+  say(`Staying up. The dashboard: ${dashboard.url} with the API key ${dashboard.key}`);
+  say(`The simulated providers' own counts: ${simulator.url}/_/summary. Ctrl-C ends it.`);
+  await stopped;
+}
+
+/** As `volley key create` would make it. */
+async function createDashboardKey({ ledger }: Parts): Promise<string> {
+  const scopes = ["campaigns:read", "campaigns:write", "messages:read"] as const;
+  const { key } = await ledger.apiKeys.create({ name: "dashboard", scopes });
+  return ledger.apiKeys.showKey(key);
 }
 
 /** The customer's system, as `volley webhook add` would enter it. */

@@ -21,6 +21,8 @@ declare module "fastify" {
   }
 }
 
+/** On every answer to a key, also a refusal: what it may do, for clients that offer no more than that. */
+const SCOPES_HEADER = "volley-scopes";
 const BELIEVED_MS = 2_000;
 /** Keys that this process knows at once; each is some 100 bytes. */
 const KNOWN_MAX = 10_000;
@@ -47,10 +49,11 @@ export function createAuthentication({ apiKeys }: Pick<Ledger, "apiKeys">) {
     return key;
   }
 
-  return async (request: FastifyRequest, _reply: FastifyReply): Promise<void> => {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const hash = readKey(request.headers.authorization);
     const key = hash === null ? null : await find(hash);
     if (key === null) throw unauthenticated();
+    reply.header(SCOPES_HEADER, key.scopes.join(" "));
     const { scope } = request.routeOptions.config;
     if (scope !== undefined && !mayUse(key.scopes, scope)) {
       throw refuse({ code: "scope_required", detail: `This needs an API key with the scope ${scope}.` });

@@ -1,11 +1,12 @@
 // [0] [7] The HTTP doors: those that an operator's machinery asks (is it alive, is it ready), those of the
-// providers, and the customers' API. No answer repeats the request's path, for it may hold a secret.
+// providers, the customers' API and the dashboard. No answer repeats the request's path, for it may hold a secret.
 
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import Fastify, { type FastifyInstance, type FastifyReply } from "fastify";
 import { VolleyError } from "../domain/errors.ts";
 import { type ApiBounds, addApi } from "./api.ts";
+import { addDashboard } from "./dashboard.ts";
 import type { ApiDoors } from "./doors.ts";
 import { addReportDoor, type ReportDoor, type ReportDoorBounds } from "./reports.ts";
 
@@ -38,7 +39,7 @@ export async function openHttpServer({
   readonly port: number;
   readonly readiness: Readiness;
   readonly reportDoor?: ReportDoor;
-  /** The customers' API; absent: there is none. */
+  /** The customers' API, and the dashboard that asks it; absent: there is neither. */
   readonly api?: ApiDoors;
   readonly headersMsMax?: number;
   readonly reportDoorBounds?: Partial<ReportDoorBounds>;
@@ -62,7 +63,10 @@ export async function openHttpServer({
   app.setErrorHandler((error, _, reply) => answerProblem(reply, statusOf(error)));
   addHealth(app, readiness);
   if (reportDoor !== undefined) addReportDoor(app, reportDoor, reportDoorBounds);
-  if (api !== undefined) addApi(app, api, apiBounds);
+  if (api !== undefined) {
+    addApi(app, api, apiBounds);
+    addDashboard(app);
+  }
   try {
     const url = await app.listen({ host, port });
     return { url, close: () => app.close() };

@@ -4,18 +4,17 @@
 // `redis-tools`. That package holds the server program itself under another name; the package
 // `redis-server` adds only the system service, which a test run has no business to start.
 
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { rmSync } from "node:fs";
-import { access, constants, mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
-import { promisify } from "node:util";
 import { findFreePort } from "../../src/platform/free-port.ts";
+import { findOnPath, installWithApt, isExecutable } from "./program.ts";
 
 const TRIES_MAX = 5;
 const STOP_MS_MAX = 5_000;
-const run = promisify(execFile);
 
 export type RedisServer = {
   readonly url: string;
@@ -83,39 +82,12 @@ async function startOn(program: Program, freePort: number, args: readonly string
 }
 
 async function findProgram(): Promise<Program> {
-  const found = (await findOnPath("redis-server")) ?? (await findOnPath("valkey-server"));
-  if (found !== null) return found;
-  await installWithApt();
+  const found = await findOnPath("redis-server", "valkey-server");
+  if (found !== null) return { path: found, argv0: basename(found) };
+  await installWithApt("redis-tools");
   const path = "/usr/bin/redis-check-rdb";
   if (await isExecutable(path)) return { path, argv0: "redis-server" };
   throw new Error(
     "The tests need a Redis: install redis-server or valkey-server (Debian: apt-get install redis-server; macOS: brew install redis).",
   );
-}
-
-async function findOnPath(name: string): Promise<Program | null> {
-  for (const directory of (process.env.PATH ?? "").split(delimiter)) {
-    const path = join(directory, name);
-    if (directory !== "" && (await isExecutable(path))) return { path, argv0: name };
-  }
-  return null;
-}
-
-async function isExecutable(path: string): Promise<boolean> {
-  return access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
-}
-
-/** Best effort: whoever calls looks whether the program is there, and says what to do when it is not. */
-async function installWithApt(): Promise<void> {
-  if (process.getuid?.() !== 0 || !(await isExecutable("/usr/bin/apt-get"))) return;
-  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  try {
-    await run("/usr/bin/apt-get", ["update"], { env });
-    await run("/usr/bin/apt-get", ["install", "-y", "--no-install-recommends", "redis-tools"], { env });
-  } catch (error) {
-    process.stderr.write(`apt-get could not install Redis: ${String(error)}\n`);
-  }
 }
