@@ -104,9 +104,7 @@ async function sendAndCompare(
   await releaseCampaign(parts, intake.id);
   const worker = await startWorker(parts);
   try {
-    const revoking = revokeHalfWay(parts, intake, run);
-    await watchUntilFinished(parts, intake.id);
-    await revoking;
+    await Promise.all([watchUntilFinished(parts, intake.id), revokeHalfWay(parts, intake, run)]);
     const tookMs = performance.now() - startedAtMs;
     await watchReports(parts, intake, run);
     await printSummary(parts, intake, tookMs);

@@ -188,7 +188,7 @@ function numbersOf(data) {
   const done = doneOf(data);
   const texts = [`${grouped(done)} of ${grouped(total)} done, ${percent(done, total)}`];
   if (state === "running" && done < total) {
-    texts.push(rate === null ? "rate not known yet" : `${grouped(rate)}/s`);
+    texts.push(rate === null ? "rate not known yet" : `${grouped(rate < 10 ? rate : Math.round(rate))}/s`);
     if (rate > 0) texts.push(`about ${duration((total - done) / rate)} left`);
   }
   return texts.join(" · ");
