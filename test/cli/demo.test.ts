@@ -10,6 +10,7 @@ it("the demo sends to everybody once, stays up when it is asked to, and ends wit
   const line = await demo.untilSays("Staying up");
   const [url = ""] = /http:\/\/[^/\s]+/.exec(line) ?? [];
   expect((await fetch(`${url}/readyz`)).status).toBe(200);
+  expect(await (await fetch(`${url}/`)).text()).toContain("<title>");
   demo.signal("SIGTERM");
   const { code, stdout, stderr } = await demo.ended;
   expect(code, stderr).toBe(0);
