@@ -5,7 +5,7 @@
 //   await volley.messages.send({ to: "+46701740605", text: "Hello" }, { idempotencyKey: order.id });
 
 import type { z } from "zod";
-import { type Caller, type ClientOptions, createCaller, type Once } from "./client/call.ts";
+import { type Caller, type ClientOptions, createCaller, type Once, type Until } from "./client/call.ts";
 import { readEvents } from "./client/events.ts";
 import type * as accounts from "./http/contract/accounts.ts";
 import type * as campaigns from "./http/contract/campaigns.ts";
@@ -18,7 +18,7 @@ import type * as suppressions from "./http/contract/suppressions.ts";
 import type * as endpoints from "./http/contract/webhook-endpoints.ts";
 
 export { type ApiError, isApiError } from "./client/call.ts";
-export type { ClientOptions, Once };
+export type { ClientOptions, Once, Until };
 
 type In<Schema extends z.ZodType> = z.input<Schema>;
 type Out<Schema extends z.ZodType> = z.output<Schema>;
@@ -45,9 +45,10 @@ export function createClient(options: ClientOptions) {
       call<Out<typeof erasures.erasure>>("POST", "/v1/erasures", { json: { number } }),
     /**
      * Everything as it stands, then what changes, as it changes. The server ends it every few minutes: call again.
-     * Leaving the loop closes the connection.
+     * Leaving the loop closes the connection; while nothing comes, only a signal does.
      */
-    events: () => readEvents(caller.stream("/v1/stream")),
+    events: (until?: Until) =>
+      readEvents(caller.stream("/v1/stream", { accept: "text/event-stream", ...until })),
   };
 }
 
@@ -80,7 +81,7 @@ function campaignsOf({ call, stream }: Caller) {
     /** Streams a file of any size; repeat it when it breaks off: nobody is taken twice. */
     upload: (
       id: string,
-      upload: {
+      upload: Until & {
         readonly type: "text/csv" | "application/x-ndjson";
         readonly stream: AsyncIterable<Uint8Array>;
       },
@@ -100,8 +101,8 @@ function campaignsOf({ call, stream }: Caller) {
         json: wish ?? {},
       }),
     /** CSV as it comes, a row a message. An answer that breaks off throws: it is not the whole file. */
-    exportCsv: (id: string, query: In<typeof campaigns.exportQuery> = {}) =>
-      stream(`${path(root, id)}/export.csv`, query),
+    exportCsv: (id: string, query: In<typeof campaigns.exportQuery> = {}, until?: Until) =>
+      stream(`${path(root, id)}/export.csv`, { accept: "text/csv", query, ...until }),
     /** `deleted` is false while a large one is still being deleted: ask again. */
     remove: (id: string) => call<Out<typeof campaigns.deletedCampaign>>("DELETE", path(root, id)),
   };

@@ -172,11 +172,36 @@ it("a refusal tells its code, and which fields", async () => {
   expect(await problemOf(stranger.events().next())).toMatchObject({ status: 401 });
 });
 
-it("what something in between answers is a refusal, too", async () => {
-  const proxy = await listen((_, outgoing) => void outgoing.writeHead(502).end("<html>Bad gateway</html>"));
+const PAGE = "<html>Bad gateway</html>";
+it.each([
+  [502, "text/html", PAGE],
+  [502, "application/problem+json", PAGE],
+  [502, "application/problem+json", "null"],
+  [403, "application/problem+json", `{"type":"about:blank","title":"Blocked","status":403}`],
+  [200, "text/html", PAGE],
+  [200, "text/plain", ""],
+])("what something in between answers is a refusal, too: %i %s %s", async (status, type, text) => {
+  const proxy = await listen((_, outgoing) => {
+    outgoing.writeHead(status, { "content-type": type }).end(text);
+  });
   onTestFinished(proxy.close);
   const lost = createClient({ url: proxy.url, apiKey: "vk_x" });
-  expect(await problemOf(lost.accounts.list())).toMatchObject({ status: 502, code: "unavailable" });
+  const file = lost.campaigns.exportCsv(NOBODY);
+  for (const work of [lost.accounts.list(), lost.events().next(), file.next()]) {
+    expect(await problemOf(work)).toMatchObject({ status, code: "unavailable", title: `HTTP ${status}` });
+  }
+});
+
+it("a redirect is not followed: the message would become a question for the list", async () => {
+  const methods: (string | undefined)[] = [];
+  const moved = await listen(({ method }, outgoing) => {
+    methods.push(method);
+    outgoing.writeHead(302, { location: "/v1/messages" }).end();
+  });
+  onTestFinished(moved.close);
+  const { messages } = createClient({ url: moved.url, apiKey: "vk_x" });
+  expect(await problemOf(messages.send(message()))).toMatchObject({ status: 302 });
+  expect(methods).toEqual(["POST"]);
 });
 
 it("a server that says nothing, and one that hangs up, are errors of the connection", async () => {
@@ -189,6 +214,47 @@ it("a server that says nothing, and one that hangs up, are errors of the connect
   await expect(createClient({ url: rude.url, apiKey: "vk_x" }).accounts.list()).rejects.toThrow(
     "fetch failed",
   );
+});
+
+it("a stream of events ends with its connection when its reader leaves, or when its signal says so", async () => {
+  const closed: Promise<unknown>[] = [];
+  const server = await listen((_, outgoing) => {
+    closed.push(once(outgoing, "close"));
+    outgoing.writeHead(200, { "content-type": "text/event-stream" });
+    outgoing.write(`event: account\r\ndata: {"name": "one"}\r\n\r\n`);
+  });
+  onTestFinished(server.close);
+  const { events } = createClient({ url: server.url, apiKey: "vk_x" });
+  for await (const { data } of events()) {
+    expect(data).toEqual({ name: "one" });
+    break;
+  }
+  await closed[0];
+
+  const stop = new AbortController();
+  const stream = events({ signal: stop.signal });
+  expect((await stream.next()).done).toBe(false);
+  const silence = stream.next();
+  stop.abort(new Error("enough"));
+  await expect(silence).rejects.toThrow("enough");
+  await closed[1];
+});
+
+it("an upload has no time limit, and ends when its signal says so", async () => {
+  const begun = Promise.withResolvers<void>();
+  const server = await listen((incoming) => {
+    incoming.on("error", () => undefined).once("data", () => begun.resolve());
+  });
+  onTestFinished(server.close);
+  const { campaigns } = createClient({ url: server.url, apiKey: "vk_x", timeoutMs: 1 });
+  const stop = new AbortController();
+  const endless = new ReadableStream<Uint8Array>({ start: (rows) => rows.enqueue(Buffer.from(CSV)) });
+  const { signal } = stop;
+  const upload = campaigns.upload(NOBODY, { type: "text/csv", stream: endless, signal });
+  const refused = expect(upload).rejects.toThrow("enough");
+  await begun.promise;
+  stop.abort(new Error("enough"));
+  await refused;
 });
 
 it("an export that breaks off throws: it is not the whole file", async () => {
