@@ -37,7 +37,7 @@ function addUpload(api: Api, doors: ApiDoors): void {
   api.put(
     "/campaigns/:id/recipients",
     {
-      config: { scope: "campaigns:write" },
+      config: { scope: "campaigns:write", streamsIn: true },
       schema: {
         summary: "Upload recipients to a draft",
         description:

@@ -10,6 +10,13 @@ import { addDashboard } from "./dashboard.ts";
 import type { ApiDoors } from "./doors.ts";
 import { addReportDoor, type ReportDoor, type ReportDoorBounds } from "./reports.ts";
 
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** Its body is read as it comes, with a bound on its silences. */
+    streamsIn?: true;
+  }
+}
+
 /** Answers the reasons why the process is not ready; empty when it is. */
 export type Readiness = () => Promise<readonly string[]>;
 
@@ -20,7 +27,8 @@ const READINESS_MS_MAX = 5_000;
 /** An account's name or a secret; longer parts of a path are not found. */
 const PATH_PART_CHARACTERS_MAX = 200;
 const HEADERS_MS_MAX = 10_000;
-const REQUEST_MS_MAX = 300_000;
+/** For a body that is held as a whole. */
+const BODY_MS_MAX = 300_000;
 /** How often Node looks for those who are slower than that. */
 const SLOW_LOOKED_FOR_EVERY_MS = 2_000;
 const CONNECTIONS_MAX = 10_000;
@@ -32,6 +40,7 @@ export async function openHttpServer({
   reportDoor,
   api,
   headersMsMax = HEADERS_MS_MAX,
+  bodyMsMax = BODY_MS_MAX,
   reportDoorBounds,
   apiBounds,
 }: {
@@ -42,6 +51,7 @@ export async function openHttpServer({
   /** The customers' API, and the dashboard that asks it; absent: there is neither. */
   readonly api?: ApiDoors;
   readonly headersMsMax?: number;
+  readonly bodyMsMax?: number;
   readonly reportDoorBounds?: Partial<ReportDoorBounds>;
   readonly apiBounds?: Partial<ApiBounds>;
 }): Promise<HttpServer> {
@@ -49,7 +59,8 @@ export async function openHttpServer({
     logger: false,
     bodyLimit: BODY_BYTES_MAX,
     forceCloseConnections: true,
-    requestTimeout: REQUEST_MS_MAX,
+    // Node would count an upload of any size, too; see boundBodies.
+    requestTimeout: 0,
     http: {
       headersTimeout: headersMsMax,
       connectionsCheckingInterval: Math.min(SLOW_LOOKED_FOR_EVERY_MS, headersMsMax),
@@ -61,6 +72,7 @@ export async function openHttpServer({
   app.server.maxConnections = CONNECTIONS_MAX;
   app.setNotFoundHandler((_, reply) => answerProblem(reply, 404));
   app.setErrorHandler((error, _, reply) => answerProblem(reply, statusOf(error)));
+  boundBodies(app, bodyMsMax);
   addHealth(app, readiness);
   if (reportDoor !== undefined) addReportDoor(app, reportDoor, reportDoorBounds);
   if (api !== undefined) {
@@ -88,12 +100,23 @@ function answerProblem(reply: FastifyReply, status: number): FastifyReply {
 }
 
 /** What Node could not read. It would answer 408 to a slow sender, after which Sinch drops its report for good. */
-function refuseBroken({ code }: Error & { readonly code?: string }, socket: Socket): void {
+function refuseBroken({ code }: { readonly code?: string }, socket: Socket): void {
   if (code === "ECONNRESET" || socket.destroyed) return;
   const status = code === "ERR_HTTP_REQUEST_TIMEOUT" ? 503 : code === "HPE_HEADER_OVERFLOW" ? 431 : 400;
   const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`;
   if (socket.writable) socket.write(head);
   socket.destroy();
+}
+
+/** A body that takes longer is cut off; one that is streamed in may take as long as it does not fall silent. */
+function boundBodies(app: FastifyInstance, bodyMsMax: number): void {
+  app.addHook("onRequest", async ({ raw, routeOptions }, reply) => {
+    if (routeOptions.config.streamsIn === true) return;
+    const timer = setTimeout(() => {
+      if (!raw.complete) refuseBroken({ code: "ERR_HTTP_REQUEST_TIMEOUT" }, raw.socket);
+    }, bodyMsMax);
+    reply.raw.once("close", () => clearTimeout(timer));
+  });
 }
 
 function codeOf(status: number): string {

@@ -36,10 +36,12 @@ export async function openApi({
   bounds = {},
   change = (doors) => doors,
   databaseUrl,
+  bodyMsMax,
 }: {
   readonly bounds?: Partial<ApiBounds>;
   readonly change?: (doors: ApiDoors) => ApiDoors;
   readonly databaseUrl?: string;
+  readonly bodyMsMax?: number;
 } = {}) {
   const database = databaseUrl === undefined ? await createDatabase() : null;
   const url = databaseUrl ?? database?.url ?? "";
@@ -70,6 +72,7 @@ export async function openApi({
     readiness: async () => [],
     api: change(apiDoors(parts)),
     apiBounds: bounds,
+    ...(bodyMsMax === undefined ? {} : { bodyMsMax }),
   });
   const pool = createPool({ url, applicationName: "volley-test", max: 4, log: silent });
   const createKey = async (...scopes: ApiScope[]) => {

@@ -1,6 +1,7 @@
 // What callers hear while the database is away or its connections are all in use, or when a fault is ours, and what
 // the log says of it all.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it, onTestFinished } from "vitest";
 import type { MessageState } from "../../src/domain/message.ts";
 import type { ApiDoors } from "../../src/http/doors.ts";
@@ -119,4 +120,37 @@ it("a day's work leaves no number, text, key or secret in the log", async () => 
   const said = api.logged.join("");
   const secrets = [NUMBER.slice(1), text, "Zarathustra", "Xanthippe", api.admin, "QQQQ", "wrong-secret"];
   for (const secret of secrets) expect(said).not.toContain(secret);
+});
+
+/** A letter at a time, so slowly that it takes several times the bound. */
+async function* slowly(text: string, everyMs: number) {
+  for (const byte of Buffer.from(text)) {
+    await sleep(everyMs);
+    yield Uint8Array.of(byte);
+  }
+}
+
+it("a body that is held as a whole has its time, and an upload takes as long as it takes", async () => {
+  const bodyMsMax = 200;
+  const api = await open({ bodyMsMax });
+  const send = (path: string, method: string, type: string, text: string) =>
+    fetch(api.url + path, {
+      method,
+      headers: { authorization: `Bearer ${api.admin}`, "content-type": type },
+      body: slowly(text, 40),
+      duplex: "half",
+    });
+  const { body: draft } = await api.call("/v1/campaigns", { body: { name: "slow", template: "Hi" } });
+  const upload = await send(`/v1/campaigns/${draft.id}/recipients`, "PUT", "text/csv", `phone\n${NUMBER}\n`);
+  expect(await upload.json()).toMatchObject({ accepted: 1, invalid: 0 });
+
+  const held = send("/v1/messages", "POST", "application/json", JSON.stringify(message()));
+  // Whoever still sends when the answer comes may see the connection end before he reads it.
+  expect(
+    await held.then(
+      ({ status }) => status,
+      () => 503,
+    ),
+  ).toBe(503);
+  expect(await api.countMessages()).toBe(1);
 });
