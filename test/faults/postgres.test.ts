@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { startPostgres } from "../support/postgres-server.ts";
 import { engines, openRoute, people } from "../support/route.ts";
 
-vi.setConfig({ testTimeout: 18_000 });
+vi.setConfig({ testTimeout: 90_000 });
 
 describe.each(engines)("on engine %s", (engine) => {
   it("a Postgres restarted in mid-campaign costs no message and no duplicate", async () => {
