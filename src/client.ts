@@ -63,8 +63,11 @@ function messagesOf({ call }: Caller) {
     /** Before it is sent. */
     cancel: (id: string) => call<Out<typeof messages.cancelledMessage>>("DELETE", path(root, id)),
     /** Those outside of campaigns. */
-    retryFailed: (wish: In<typeof retries.retryWish> = null) =>
-      call<Out<typeof retries.retriedMessages>>("POST", `${root}/retry-failed`, { json: wish ?? {} }),
+    retryFailed: (wish: In<typeof retries.retryWish> = null, once?: Once) =>
+      call<Out<typeof retries.retriedMessages>>("POST", `${root}/retry-failed`, {
+        json: wish ?? {},
+        ...once,
+      }),
   };
 }
 
@@ -96,9 +99,10 @@ function campaignsOf({ call, stream }: Caller) {
     pause: move("pause"),
     resume: move("resume"),
     cancel: move("cancel"),
-    retryFailed: (id: string, wish: In<typeof retries.retryWish> = null) =>
+    retryFailed: (id: string, wish: In<typeof retries.retryWish> = null, once?: Once) =>
       call<Out<typeof retries.retriedCampaign>>("POST", `${path(root, id)}/retry-failed`, {
         json: wish ?? {},
+        ...once,
       }),
     /** CSV as it comes, a row a message. An answer that breaks off throws: it is not the whole file. */
     exportCsv: (id: string, query: In<typeof campaigns.exportQuery> = {}, until?: Until) =>

@@ -19,11 +19,11 @@ type OnceRequest = Pick<FastifyRequest, "method" | "url" | "apiKey" | "body" | "
 
 /**
  * Answers the body of what was created, now or by an earlier request under the same key. `create` must use the
- * ledger that it is given and no other connection.
+ * ledger that it is given and no other connection, unless somebody bounds how many do so at once.
  */
 export async function createOnce<Body>(
   ledger: Creators & Pick<Ledger, "idempotency">,
-  { request, reply, status }: { request: OnceRequest; reply: FastifyReply; status: 201 | 202 },
+  { request, reply, status }: { request: OnceRequest; reply: FastifyReply; status: 200 | 201 | 202 },
   create: (ledger: Creators) => Promise<Creation<Body>>,
 ): Promise<Body> {
   const key = request.headers["idempotency-key"];
