@@ -5,6 +5,8 @@
 import type { z } from "zod";
 import type { Account } from "../domain/account.ts";
 import { VolleyError } from "../domain/errors.ts";
+import { formatMicros } from "../domain/price.ts";
+import type { DayUse } from "../ledger/account-days.ts";
 import { type account, accountList, accountParams, token } from "./contract/accounts.ts";
 import type { Api, ApiDoors } from "./doors.ts";
 import { notFound } from "./problem.ts";
@@ -16,7 +18,7 @@ const ENGINE_MS_MAX = 2_000;
 type AccountView = z.output<typeof account>;
 
 export function addAccounts(api: Api, doors: ApiDoors): void {
-  const { accounts, ledger, tokens } = doors;
+  const { accounts, ledger, rules, tokens } = doors;
 
   api.get(
     "/accounts",
@@ -28,8 +30,22 @@ export function addAccounts(api: Api, doors: ApiDoors): void {
       const degraded = new Map(
         (await ledger.accountHealth.listDegraded()).map((one) => [one.account, one.agoMs]),
       );
+      const uses = new Map((await ledger.accountDays.today()).map((one) => [one.account, one]));
       const data = await Promise.all(
-        [...accounts.values()].map((one) => view(doors, one.account, degraded.get(one.account.name) ?? null)),
+        [...accounts.values()].map(async ({ account }): Promise<AccountView> => {
+          const { name, provider, from, limits } = account;
+          const degradedForMs = degraded.get(name) ?? null;
+          return {
+            name,
+            provider,
+            from,
+            limits,
+            today: todayOf(account, uses.get(name), rules.currency),
+            health: degradedForMs === null ? "ok" : "degraded",
+            degradedForMs,
+            ...(await coordinationOf(doors, account)),
+          };
+        }),
       );
       return { data, next: null };
     },
@@ -57,16 +73,18 @@ export function addAccounts(api: Api, doors: ApiDoors): void {
   );
 }
 
-async function view(doors: ApiDoors, account: Account, degradedForMs: number | null): Promise<AccountView> {
-  const { name, provider, from, limits } = account;
+function todayOf(
+  { dayCap }: Account,
+  use: DayUse | undefined,
+  currency: string | null,
+): AccountView["today"] {
+  if (dayCap === null) return null;
   return {
-    name,
-    provider,
-    from,
-    limits,
-    health: degradedForMs === null ? "ok" : "degraded",
-    degradedForMs,
-    ...(await coordinationOf(doors, account)),
+    messages: use?.messages ?? 0,
+    messagesMax: dayCap.messages,
+    cost: formatMicros(use?.costMicros ?? 0),
+    costMax: dayCap.costMicros === null ? null : formatMicros(dayCap.costMicros),
+    currency,
   };
 }
 

@@ -8,6 +8,9 @@ import type { DayCap } from "../domain/account.ts";
 
 export type DayUse = { readonly messages: number; readonly costMicros: number };
 
+/** Since midnight UTC, of an account with a cap: what was sent or may have been, and what is on its way. */
+export type AccountToday = DayUse & { readonly account: string };
+
 export type Booked =
   | { readonly ok: true; readonly day: string }
   | {
@@ -42,6 +45,19 @@ export function createAccountDays(pool: Pool) {
         dayEndsInMs: row.day_ends_in_ms,
         bookedAgoMs: row.booked_ago_ms,
       };
+    },
+
+    /** Accounts without a cap are not counted, and those that sent nothing yet are not listed. */
+    async today(): Promise<readonly AccountToday[]> {
+      const { rows } = await pool.query<{ account: string; messages: string; cost_micros: string }>(
+        `select account, messages, cost_micros from volley.account_day
+         where day = (now() at time zone 'UTC')::date`,
+      );
+      return rows.map((row) => ({
+        account: row.account,
+        messages: Number(row.messages),
+        costMicros: Number(row.cost_micros),
+      }));
     },
 
     async giveBack(account: string, day: string, use: DayUse): Promise<void> {

@@ -24,6 +24,19 @@ export const account = z
       segmentsPerSecond: z.number().nullable(),
       inFlight: z.int(),
     }),
+    today: z
+      .object({
+        messages: z.int(),
+        messagesMax: z.int().nullable(),
+        cost: z.string().describe("A decimal number in `currency`."),
+        costMax: z.string().nullable(),
+        currency: z.string().nullable(),
+      })
+      .nullable()
+      .describe(
+        "What a cap of the day counts since midnight UTC: what was sent or may have been, and what has leave to be " +
+          "sent. Null: the account has no such cap.",
+      ),
     health: z.enum(["ok", "degraded"]),
     degradedForMs: z.number().nullable(),
     coordination: z
