@@ -2,6 +2,7 @@
 
 import type { Command } from "commander";
 import { apiScopes } from "../domain/api-key.ts";
+import { listed } from "./listed.ts";
 import type { GlobalOptions } from "./run.ts";
 
 export function addKeyCommands(key: Command, { global }: { readonly global: () => GlobalOptions }): void {
@@ -9,11 +10,7 @@ export function addKeyCommands(key: Command, { global }: { readonly global: () =
     .command("create")
     .description("a new key, printed once on stdout")
     .requiredOption("--name <name>", "what people call it: whose it is, what for")
-    .requiredOption(
-      "--scope <scopes...>",
-      "what it may do; several, separated by spaces or commas",
-      (text: string, before: readonly string[] = []) => [...before, ...text.split(/[\s,]+/).filter(Boolean)],
-    )
+    .requiredOption("--scope <scopes...>", "what it may do; several, separated by spaces or commas", listed)
     .option("--json", "print JSON")
     .addHelpText(
       "after",

@@ -24,6 +24,7 @@ export function addMessageCommands(
     .option("--since <time>", "changed since: 2026-12-24T09:00Z")
     .option("--limit <rows>", "rows at most", count, 50)
     .option("--json", "print JSON")
+    .addHelpText("after", "\nExample:\n  volley message list --state undelivered --since 2026-12-24 --json")
     .action(async (options) => (await load()).listMessages({ ...global(), ...options }));
   addRetryOptions(
     message

@@ -6,16 +6,32 @@ export function printJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
 }
 
-/** Columns as wide as their widest cell; control characters in names are shown, not obeyed. */
+/**
+ * Columns as wide as their widest cell; control characters in names are shown, not obeyed. On a terminal that is too
+ * narrow for it each row is a block of lines instead: an id that is cut or broken cannot be copied.
+ */
 export function printTable(headers: readonly string[], rows: readonly (readonly unknown[])[]): void {
-  const table = [
-    headers,
-    ...rows.map((row) => row.map((cell) => (cell === null ? "-" : visible(String(cell))))),
-  ];
+  const cells = rows.map((row) => row.map((cell) => (cell === null ? "-" : visible(String(cell)))));
+  const table = [headers, ...cells];
   const widths = headers.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
+  const width = widths.reduce((sum, one) => sum + one + COLUMN_GAP.length, -COLUMN_GAP.length);
+  if (process.stdout.isTTY && width > process.stdout.columns) {
+    printBlocks(headers, cells);
+    return;
+  }
   for (const row of table) {
-    const line = row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ");
-    process.stdout.write(`${line.trimEnd()}\n`);
+    const line = row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(COLUMN_GAP);
+    print(line.trimEnd());
+  }
+}
+
+function printBlocks(headers: readonly string[], rows: readonly (readonly string[])[]): void {
+  const nameWidth = Math.max(...headers.map(({ length }) => length));
+  for (const [index, row] of rows.entries()) {
+    if (index > 0) print();
+    for (const [column, header] of headers.entries()) {
+      print(`${header.padEnd(nameWidth)}${COLUMN_GAP}${row[column] ?? ""}`);
+    }
   }
 }
 
@@ -32,6 +48,7 @@ export type Progress = {
   readonly end: () => void;
 };
 
+const COLUMN_GAP = "  ";
 const BAR_CELLS = 24;
 const PLAIN_EVERY_MS = 2_000;
 /** The rate is that of the last seconds, not of the whole run: it shows what is happening now. */
@@ -50,7 +67,8 @@ export function startProgress(label: string, total: number | null): Progress {
       const nowMs = performance.now();
       seen.push({ atMs: nowMs, count });
       while (seen.length > 2 && nowMs - (seen[0]?.atMs ?? nowMs) > RATE_WINDOW_MS) seen.shift();
-      last = progressLine({ label, total, count, perSecond: rateOf(seen), note });
+      const hasBar = spinner !== null;
+      last = progressLine({ label, total, count, perSecond: rateOf(seen), note, hasBar });
       if (spinner !== null) {
         spinner.text = last;
       } else if (nowMs - plainAtMs > PLAIN_EVERY_MS) {
@@ -79,16 +97,17 @@ function progressLine(now: {
   count: number;
   perSecond: number;
   note: string;
+  hasBar: boolean;
 }): string {
-  const { label, total, count, perSecond, note } = now;
+  const { label, total, count, perSecond, note, hasBar } = now;
   const rate = perSecond > 0 ? `, ${grouped(Math.round(perSecond))}/s` : "";
   const tail = note === "" ? "" : ` (${note})`;
   if (total === null || total === 0) return `${label} ${grouped(count)}${rate}${tail}`;
   const filled = Math.round((BAR_CELLS * Math.min(count, total)) / total);
-  const bar = "█".repeat(filled) + "░".repeat(BAR_CELLS - filled);
+  const bar = hasBar ? `${"█".repeat(filled)}${"░".repeat(BAR_CELLS - filled)} ` : "";
   const left =
     perSecond > 0 && count < total ? `, ${duration(((total - count) / perSecond) * 1000)} left` : "";
-  return `${label} ${bar} ${Math.floor((100 * count) / total)} % ${grouped(count)}/${grouped(total)}${rate}${left}${tail}`;
+  return `${label} ${bar}${Math.floor((100 * count) / total)} % ${grouped(count)}/${grouped(total)}${rate}${left}${tail}`;
 }
 
 export function grouped(count: number): string {

@@ -2,6 +2,7 @@
 
 import type { Command } from "commander";
 import { eventTypes } from "../domain/event.ts";
+import { listed } from "./listed.ts";
 import type { GlobalOptions } from "./run.ts";
 
 const EXAMPLE =
@@ -15,9 +16,7 @@ export function addWebhookCommands(
   webhook
     .command("add <url>")
     .description("send events there; prints the endpoint's id and, once, the secret that signs them")
-    .requiredOption("--events <types>", "types of events, separated by commas", (text) =>
-      text.split(/[\s,]+/),
-    )
+    .requiredOption("--events <types...>", "types of events; several, separated by spaces or commas", listed)
     .option("--json", "print JSON")
     .addHelpText("after", `\nEvents:\n  ${eventTypes.join("\n  ")}\n\nExample:\n  ${EXAMPLE}`)
     .action(async (url, options) => (await load()).addWebhook(url, { ...global(), ...options }));
@@ -49,6 +48,10 @@ export function addWebhookCommands(
     .description("deliver again what happened since then, under the same ids; events are kept for 30 days")
     .requiredOption("--since <time>", "2026-12-24T09:00Z")
     .option("--json", "print JSON")
+    .addHelpText(
+      "after",
+      "\nExample:\n  volley webhook replay 7f0e4a43-9a55-4c8c-8d2d-0c8c4d2d7f11 --since 2026-12-24T09:00Z",
+    )
     .action(async (id, options) => (await load()).replayWebhook(id, { ...global(), ...options }));
   webhook
     .command("deliveries <id>")
