@@ -3,9 +3,12 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Client } from "pg";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { accountAt, type CommandFolder, createCommandFolder } from "../support/volley-command.ts";
+
+// Each command is a process, which takes a busy machine some seconds.
+vi.setConfig({ testTimeout: 60_000 });
 
 const HEADER =
   "id,to,state,reason,account,attempts,segments,providerMessageId,reference,position,changedAt,retryOf";
@@ -75,6 +78,7 @@ it("export writes every message once, in pages, to a file that is not there yet"
   });
   expect(await readFile(join(folder.path, "out.csv"), "utf8")).toBe(text);
   expect(await campaign("export", id)).toEqual({ code: 0, stdout: text, stderr: "2,345 written.\n" });
+  expect((await campaign("export", id, "--state", "queued")).stdout).toBe(text);
   expect(await campaign("export", id, "--state", "failed")).toMatchObject({ stdout: `${HEADER}\n` });
 });
 

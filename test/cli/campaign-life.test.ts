@@ -93,11 +93,14 @@ it("a message under a key is sent once, and another message under it is refused"
   expect(messages.filter(({ id }: { id: string }) => id === first.id)).toHaveLength(1);
 });
 
-it("a message waits for its time, in the zone of its recipient", async () => {
+it("a message waits for its time, in the zone of its recipient, until it is too late", async () => {
   const message = await json(
-    ..."send --to +46701740605 --text Hello --at 2027-06-01T09:00 --time-zone recipient".split(" "),
+    ...["send", "--to", "+46701740605", "--text", "Hello", "--class", "reminder"],
+    ...["--at", "2027-06-01T09:00", "--time-zone", "recipient", "--expires-at", "2027-06-01T12:00"],
   );
   expect(message.state).toBe("scheduled");
-  const shown = await json("message", "show", message.id);
-  expect(shown).toMatchObject({ state: "scheduled", dueAt: "2027-06-01T07:00:00.000Z" });
+  expect(await json("message", "show", message.id)).toMatchObject({
+    ...{ state: "scheduled", class: "reminder" },
+    ...{ dueAt: "2027-06-01T07:00:00.000Z", expiresAt: "2027-06-01T10:00:00.000Z" },
+  });
 });

@@ -1,9 +1,13 @@
 // Campaigns and messages from the command line, against simulated providers: data on stdout, talk on stderr.
 
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { createSimulator, type Simulator } from "../../src/simulator/server.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { accountAt, type CommandFolder, createCommandFolder } from "../support/volley-command.ts";
+
+// Each command is a process, which takes a busy machine some seconds.
+vi.setConfig({ testTimeout: 90_000 });
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[78][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const TIME = /^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
@@ -136,6 +140,8 @@ describe("create --wait", () => {
       attempts: 1,
       history: [],
     });
+    const since = ["message", "list", "--campaign", id, "--since", "2020-01-01T00:00Z"];
+    expect(await json(since)).toHaveLength(3);
     const failed = ["message", "list", "--campaign", id, "--state", "failed"];
     expect(await json(failed)).toEqual([]);
     expect(await json(["message", "list", "--since", "2999-01-01"])).toEqual([]);
@@ -143,6 +149,33 @@ describe("create --wait", () => {
       /^ID {2,}TO {2,}STATE .*\n.*accepted/,
     );
   });
+});
+
+it("create takes column, sender, class and account as it is told, and plain lines tell how far it is", async () => {
+  await folder.write("contacts.csv", "phone,cell,name\n+46701740690,+61412340691,Ada\n");
+  const told = ["--column", "cell", "--from", "Acme", "--class", "reminder", "--account", "sinch"];
+  const { stdout, stderr } = await ok(create("told", "contacts.csv", ...told, "--wait"));
+  const [campaign] = (await json(["campaign", "list", "--limit", "1"])) as { id: string }[];
+  expect(campaign).toMatchObject({ class: "reminder", sender: "Acme", account: "sinch" });
+  expect(simulator.texts("sinch", "+61412340691")).toEqual(["Hi Ada"]);
+  expect(stdout.split("\n")[0]).toBe(campaign?.id);
+  expect(stderr).toContain("\ntold 100 % 1/1");
+  // No bar and no control characters.
+  for (const mark of ["█", "░", "\u001b", "\r"]) expect(stderr).not.toContain(mark);
+});
+
+it("on a terminal there is a bar, and what is too wide for it is shown in blocks of lines", async () => {
+  const { code, stdout, stderr } = await folder.run(create("bar", "contacts.csv", "--wait"), {
+    env: { NODE_OPTIONS: `--import=${join(import.meta.dirname, "../support/terminal-process.ts")}` },
+  });
+  expect(code, stderr).toBe(0);
+  expect(stderr).toContain("bar ████████████████████████ 100 % 1/1");
+  expect(stdout).toMatch(/^CAMPAIGN {2}STATE/m);
+  const listed = await folder.run(["message", "list", "--limit", "2"], {
+    env: { NODE_OPTIONS: `--import=${join(import.meta.dirname, "../support/terminal-process.ts")}` },
+  });
+  expect(listed.stdout).toMatch(/^ID {11}\S{36}\nTO {11}\+\d+\nSTATE {8}accepted\n/);
+  expect(listed.stdout).toMatch(/\nCHANGED {6}20\S+\n\nID /);
 });
 
 describe("send", () => {
@@ -222,12 +255,26 @@ it("whoever reads no further does not disturb", async () => {
   expect(await running.ended).toMatchObject({ code: 0, stderr: "" });
 });
 
-it("with nothing configured but an account, the embedded database is made in the folder and used again", async () => {
-  const fresh = await createCommandFolder({ accounts: [accountAt(simulator.url, "sinch")] });
+it("with nothing configured but an account, the embedded database is made in the folder, and shared with a service", async () => {
+  const fresh = await createCommandFolder({
+    accounts: [accountAt(simulator.url, "sinch")],
+    server: { port: 0 },
+  });
   onTestFinished(() => fresh.remove());
   const sent = await fresh.run(["send", "--to", "+46701740680", "--text", "First", "--wait", "--json"]);
   expect(sent.code, sent.stderr).toBe(0);
   expect(JSON.parse(sent.stdout)).toMatchObject({ state: "accepted" });
   const listed = await fresh.run(["message", "list", "--json"]);
   expect(JSON.parse(listed.stdout)).toMatchObject([{ id: JSON.parse(sent.stdout).id, state: "accepted" }]);
+
+  const service = fresh.start(["start"]);
+  await service.untilSays("Volley is up");
+  const { stdout } = await fresh.run(["send", "--to", "+46701740680", "--text", "Second"]);
+  const shown = async () => (await fresh.run(["message", "show", stdout.trim(), "--json"])).stdout;
+  await expect
+    .poll(async () => JSON.parse(await shown()).state, { timeout: 30_000, interval: 500 })
+    .toBe("accepted");
+  service.signal("SIGTERM");
+  expect((await service.ended).code).toBe(0);
+  expect(JSON.parse(await shown())).toMatchObject({ state: "accepted" });
 });

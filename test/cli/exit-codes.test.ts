@@ -304,63 +304,10 @@ describe.concurrent("1, failed:", () => {
   });
 });
 
-const COMMANDS = [
-  "demo",
-  "start",
-  "migrate",
-  "doctor",
-  "simulate",
-  "send",
-  "campaign",
-  "message",
-  "unknown",
-  "opt-out",
-  "webhook",
-  "report",
-  "token",
-];
-
-describe.concurrent("0, done: --help names every option of", () => {
-  it.each<[command: string, names: readonly string[]]>([
-    ["", COMMANDS],
-    ["demo", ["--recipients", "--keep"]],
-    ["start", ["--role"]],
-    ["migrate", []],
-    ["doctor", ["--json", "Exit code 1"]],
-    ["simulate", ["--port", "--rate", "--latency", "--fault", "--report-delay", "--undelivered"]],
-    ["send", ["--to", "--text", "--from", "--class", "--account", "--wait", "--json"]],
-    ["campaign", ["create", "list", "show", "watch"]],
-    [
-      "campaign create",
-      [
-        "--csv",
-        "--template",
-        "--name",
-        "--column",
-        "--country",
-        "--from",
-        "--class",
-        "--account",
-        "--wait",
-        "--json",
-      ],
-    ],
-    ["campaign list", ["--limit", "--json"]],
-    ["campaign show", ["<id>", "--json"]],
-    ["campaign watch", ["<id>", "--json"]],
-    ["message", ["list", "show"]],
-    ["message show", ["<id>", "--json"]],
-    ["message list", ["--campaign", "--state", "--to", "--since", "--limit", "--json"]],
-    ["unknown", ["list", "resolve"]],
-    ["unknown list", ["--campaign", "--limit", "--json"]],
-    ["unknown resolve", ["<id>", "--as"]],
-    ["report strangers", ["--limit", "--json"]],
-    ["token", ["show", "refresh"]],
-    ["token show", ["--json"]],
-    ["token refresh", ["<account>"]],
-  ])("volley %s", async (command, names) => {
-    const ended = await run([...command.split(" ").filter((word) => word !== ""), "--help"]);
+it("0, done: --help prints on stdout, with a configuration or without", async () => {
+  for (const command of [[], ["campaign"], ["campaign", "create"]]) {
+    const ended = await run([...command, "--help"], { env: {} });
     expect(ended).toMatchObject({ code: 0, stderr: "" });
-    for (const name of [...names, "--config", "--help"]) expect(ended.stdout).toContain(name);
-  });
+    expect(ended.stdout).toContain(`Usage: ${["volley", ...command].join(" ")} `);
+  }
 });

@@ -137,15 +137,36 @@ it("migrate may run twice, and five times at once", async () => {
 it("simulate prints its address alone on stdout, counts what it accepted, and exits 0 when it is stopped", async () => {
   const folder = await createCommandFolder(null);
   onTestFinished(() => folder.remove());
-  const simulate = folder.start(["simulate", "--port", "0", "--rate", "5", "--fault", "token-down=1x"]);
+  const behaviour = ["--rate", "5", "--latency", "300", "--fault", "token-down=1x"];
+  const simulate = folder.start(["simulate", "--port", "0", ...behaviour]);
   const url = await simulate.untilSays("http://127.0.0.1:");
   expect(await simulate.untilSays("credentials: { projectId: demo-project")).toContain(
     "keySecret: demo-secret",
   );
   const summary = (await (await fetch(`${url}/_/summary`)).json()) as object;
   expect(summary).toMatchObject({ sinch: { accepted: 0 }, "mobile-digital": { accepted: 0 } });
-  const login = { method: "POST", headers: { authorization: `Basic ${btoa("demo-id:demo-secret")}` } };
-  expect((await fetch(`${url}/sinch/oauth2/token`, login)).status).toBe(503);
+  const post = (path: string, authorization: string, body = "", type = "application/json") =>
+    fetch(`${url}${path}`, { method: "POST", headers: { authorization, "content-type": type }, body });
+  const login = `Basic ${btoa("demo-id:demo-secret")}`;
+  const logIn = () =>
+    post(
+      "/mobile-digital/oauth2/token",
+      login,
+      "grant_type=client_credentials",
+      "application/x-www-form-urlencoded",
+    );
+  expect((await logIn()).status).toBe(503);
+  const token = Object(await (await logIn()).json());
+  const startedAtMs = performance.now();
+  const message = JSON.stringify({ recipient: "+61400000000", message: "Hello" });
+  const sent = await Promise.all(
+    Array.from({ length: 30 }, () =>
+      post("/mobile-digital/sendSMS", `Bearer ${token.access_token}`, message),
+    ),
+  );
+  expect(new Set(sent.map(({ status }) => status))).toEqual(new Set([200, 429]));
+  // Timers may be a millisecond early.
+  expect(performance.now() - startedAtMs).toBeGreaterThanOrEqual(299);
   simulate.signal("SIGINT");
   expect(await simulate.ended).toMatchObject({ code: 0, stdout: `${url}\n` });
 });

@@ -31,6 +31,34 @@ it("a refresh gets a new token, and the account shows its generation and age, ne
   });
 });
 
+it("what a cap of the day counts is shown beside the cap, and of no other account", async () => {
+  const capped = await openApi({
+    change: (doors) => ({
+      ...doors,
+      rules: { ...doors.rules, currency: "EUR" },
+      accounts: new Map(
+        [...doors.accounts].map(([name, { account }]) => {
+          const dayCap = name === "sinch" ? { messages: 1_000, costMicros: 2_500_000 } : null;
+          return [name, { account: { ...account, dayCap } }];
+        }),
+      ),
+    }),
+  });
+  onTestFinished(capped.close);
+  const caps = { messagesMax: 1_000, costMax: "2.50", currency: "EUR" };
+  expect((await accountOf(capped, "sinch")).today).toEqual({ messages: 0, cost: "0.00", ...caps });
+  const use = { messages: 7, costMicros: 315_000 };
+  const booked = await capped.parts.ledger.accountDays.book("sinch", use, {
+    messages: null,
+    costMicros: null,
+  });
+  expect((await accountOf(capped, "sinch")).today).toEqual({ messages: 7, cost: "0.315", ...caps });
+  expect((await accountOf(capped, "fixed")).today).toBeNull();
+  expect(booked.ok).toBe(true);
+  await capped.pool.query("update volley.account_day set day = day - 1");
+  expect((await accountOf(capped, "sinch")).today).toMatchObject({ messages: 0 });
+});
+
 it("a pause and its reason are shown, and that the account is degraded", async () => {
   const account = api.parts.accounts.get("sinch")?.account;
   if (account === undefined) throw new Error("There is no account sinch.");

@@ -84,6 +84,29 @@ it("recipients may come with the draft, each with the template's fields", async 
   expect(JSON.stringify(body.upload)).not.toContain("0701740002");
 });
 
+it("a draft keeps class, sender, account and time as it is told, and its recipients their own times", async () => {
+  const day = new Date(Date.now() + 7 * 86_400_000).toISOString().slice(0, 10);
+  const told = { class: "reminder", from: "Acme", account: "fixed", timeZone: "Europe/Stockholm" };
+  const { body } = await api.call("/v1/campaigns", {
+    body: draft({
+      ...{ ...told, sendAt: `${day}T09:00` },
+      recipients: [
+        { to: "+46701740001", name: "Ada" },
+        { to: "+61412345678", name: "Di", sendAt: `${day}T12:00`, timeZone: "recipient" },
+      ],
+    }),
+  });
+  expect(body).toMatchObject({ ...told, state: "draft", upload: { accepted: 2, invalid: 0 } });
+  expect((await move(body.id, "start")).body.state).toBe("scheduled");
+  const { data } = (await api.call(`/v1/messages?campaign=${body.id}`)).body;
+  const [inSweden, inAustralia] = data.toSorted((one: { to: string }, other: { to: string }) =>
+    one.to < other.to ? -1 : 1,
+  );
+  expect(await show(body.id)).toMatchObject({ sendAt: `${day}T09:00`, startAt: expect.any(String) });
+  expect([inSweden.account, inAustralia.account]).toEqual(["fixed", "fixed"]);
+  expect(inAustralia.state).toBe("scheduled");
+});
+
 it("the same request under one idempotency key makes one campaign", async () => {
   const headers = { "idempotency-key": "campaign-1" };
   const body = draft({ recipients: [{ to: "+46701740001", name: "Ada" }] });
@@ -170,6 +193,20 @@ describe("uploads", () => {
     expect(body).toMatchObject({ accepted: 2, invalid: 1 });
     await move(id, "start");
     expect((await show(id)).counts).toEqual({ queued: 1, scheduled: 1 });
+  });
+
+  it("take numbers and zones from the columns that they are told, and name the first hundred bad rows", async () => {
+    const id = await create({ sendAt: "2027-06-01T09:00", timeZone: "recipient" });
+    const bad = Array.from({ length: 130 }, (_, index) => `+46701740009,${index},Bo,Europe/Stockholm`);
+    const rows = ["phone,cell,name,zone", "+46701740009,+46701740001,Ada,Asia/Tokyo", ...bad].join("\n");
+    const { body } = await put(id, rows, "text/csv", "?column=cell&timeZoneColumn=zone&country=SE");
+    expect(body).toMatchObject({ accepted: 1, invalid: 130 });
+    expect(body.errors).toHaveLength(100);
+    expect(body.errors[99].row).toBe(102);
+    await move(id, "start");
+    expect((await api.call(`/v1/messages?campaign=${id}`)).body.data).toMatchObject([
+      { to: "+46701740001", dueAt: "2027-06-01T00:00:00.000Z" },
+    ]);
   });
 
   it.each<[what: string, body: string, type: string, query: string, status: number]>([

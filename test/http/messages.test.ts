@@ -71,6 +71,18 @@ describe("POST /v1/messages", () => {
     });
   });
 
+  it("takes sender, class and account as it is told", async () => {
+    const told = { class: "marketing", account: "fixed" };
+    const { status, body } = await post(message({ ...told, from: "Acme", to: "+46701740611" }));
+    expect(status).toBe(202);
+    expect((await api.call(`/v1/messages/${body.id}`)).body).toMatchObject(told);
+    const { rows } = await api.pool.query(
+      "select c.sender from volley.message m join volley.chunk c on c.id = m.chunk_id where m.id = $1",
+      [body.id],
+    );
+    expect(rows).toEqual([{ sender: "Acme" }]);
+  });
+
   it("refuses somebody who opted out, and stores nothing", async () => {
     const gone = "+46701740699";
     await api.parts.ledger.suppressions.add([optOut(gone)]);
@@ -167,6 +179,20 @@ describe("GET /v1/messages", () => {
     expect(await count(`${to}&since=2020-01-01T00:00:00Z`)).toBe(1);
     expect(await count(`${to}&since=2100-01-01T00:00:00%2B01:00`)).toBe(0);
     expect(await count(`${to}&campaign=7f000000-0000-4000-8000-000000000000`)).toBe(0);
+  });
+
+  it("pages through the messages of a campaign", async () => {
+    const recipients = [{ to: "+46701740635" }, { to: "+46701740636" }, { to: "+46701740637" }];
+    const draft = { name: "spring", template: "Hi", recipients };
+    const { body: campaign } = await api.call("/v1/campaigns", { body: draft });
+    await api.call(`/v1/campaigns/${campaign.id}/start`, { method: "POST" });
+    const ofCampaign = `/v1/messages?campaign=${campaign.id}&state=queued&limit=2`;
+    const { body: first } = await api.call(ofCampaign);
+    const { body: second } = await api.call(`${ofCampaign}&cursor=${first.next}`);
+    expect(second.next).toBeNull();
+    const seen = [...first.data, ...second.data] as { to: string; campaign: string }[];
+    expect(seen.map(({ to }) => to).toSorted()).toEqual(recipients.map(({ to }) => to));
+    expect(new Set(seen.map((one) => one.campaign))).toEqual(new Set([campaign.id]));
   });
 
   it.each([

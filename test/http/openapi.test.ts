@@ -1,11 +1,14 @@
 // The API's description: a document of OpenAPI 3.1 that lists every route as it is, and a page that shows it offline.
 
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import Fastify from "fastify";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { apiDoors } from "../../src/cli/api-doors.ts";
 import { apiScopes } from "../../src/domain/api-key.ts";
 import { addApi } from "../../src/http/api.ts";
+import { problemCodes } from "../../src/http/contract/problem.ts";
 import { type ApiBench, openApi } from "./api-door.ts";
 
 type Node = Readonly<Record<string, unknown>>;
@@ -96,6 +99,38 @@ it("names the scope of every operation", () => {
   for (const { operation } of operations()) {
     expect(operation.security).toEqual([{ apiKey: [expect.toBeOneOf([...apiScopes])] }]);
   }
+});
+
+it("is mapped by the API's page: every operation with its scope, every code with its status, and no other", () => {
+  const page = readFileSync(join(import.meta.dirname, "../../docs/api.md"), "utf8");
+  const rows = (pattern: RegExp) =>
+    [...page.matchAll(pattern)].map(([, one, other]) => `${one} ${other}`).toSorted();
+  expect(rows(/^\| `([A-Z]+ \/v1\S+)` +\| `([a-z:]+)` /gm)).toEqual(
+    operations()
+      .map(({ method, path, operation: { security = [] } }) => {
+        const scopes = security.flatMap((one) => Object.values(one)).flat();
+        return `${method.toUpperCase()} ${path} ${scopes.join()}`;
+      })
+      .toSorted(),
+  );
+  expect(rows(/^\| `([a-z_]+)` +\| (\d{3}) /gm)).toEqual(
+    Object.entries(problemCodes)
+      .map(([code, { status }]) => `${code} ${status}`)
+      .toSorted(),
+  );
+});
+
+it("has an idempotency key on every POST that creates, and on no other", () => {
+  const takesKey = operations()
+    .filter(({ operation }) => operation.parameters?.some(({ name }) => name === "idempotency-key"))
+    .map(({ method, path }) => `${method} ${path}`);
+  expect(takesKey.toSorted()).toEqual([
+    "post /v1/campaigns",
+    "post /v1/campaigns/{id}/retry-failed",
+    "post /v1/messages",
+    "post /v1/messages/retry-failed",
+    "post /v1/webhook-endpoints",
+  ]);
 });
 
 it("refers to nothing that it does not hold, and holds nothing that nobody refers to", () => {

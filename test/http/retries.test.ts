@@ -18,8 +18,8 @@ afterAll(async () => {
 
 const NOBODY = "01900000-0000-7000-8000-000000000000";
 const REFUSED = ["+46701740003", "+46701740004"];
-const retry = (path: string, body?: object) =>
-  api.call(`${path}/retry-failed`, { method: "POST", ...(body === undefined ? {} : { body }) });
+const retry = (path: string, body?: object, headers: Record<string, string> = {}) =>
+  api.call(`${path}/retry-failed`, { method: "POST", headers, ...(body === undefined ? {} : { body }) });
 const show = async (id: string) => (await api.call(`/v1/campaigns/${id}`)).body;
 const setRefused = (numbers: readonly string[]) =>
   api.simulator.setFaults(
@@ -41,12 +41,17 @@ it("a campaign's failed messages go on as a new campaign that names the first", 
   await finished(created.id, "completed_with_failures");
   setRefused([]);
 
-  const first = await retry(`/v1/campaigns/${created.id}`, { through: "sinch" });
+  const key = { "idempotency-key": "retry-1" };
+  const first = await retry(`/v1/campaigns/${created.id}`, { through: "sinch" }, key);
   expect(first).toMatchObject({ status: 200, body: { accepted: 2, id: expect.any(String), refusals: [] } });
   await finished(first.body.id, "completed");
   expect(await show(first.body.id)).toMatchObject({ retryOf: created.id, counts: { accepted: 2 } });
   await audit({ ledger: api.parts.ledger, pool: api.pool }, first.body.id);
 
+  const repeated = await retry(`/v1/campaigns/${created.id}`, { through: "sinch" }, key);
+  expect(repeated).toMatchObject({ status: 200, body: first.body });
+  const other = await retry(`/v1/campaigns/${created.id}`, { through: "fixed" }, key);
+  expect(other).toMatchObject({ status: 422, body: { code: "idempotency_key_reused" } });
   const second = await retry(`/v1/campaigns/${created.id}`);
   expect(second.body).toMatchObject({ id: null, accepted: 0, skipped: { alreadyRetried: 2 } });
 });
@@ -62,7 +67,11 @@ it("of ten at once, each single message is taken by one", async () => {
     .poll(() => Promise.all(ids.map(stateOf)), { timeout: 20_000 })
     .toEqual(["rejected", "rejected"]);
   setRefused([]);
-  const replies = await Promise.all(Array.from({ length: 10 }, () => retry("/v1/messages")));
+  const replies = await Promise.all(
+    Array.from({ length: 10 }, (_, index) =>
+      retry("/v1/messages", undefined, index % 2 === 0 ? {} : { "idempotency-key": `ten-${index}` }),
+    ),
+  );
   // Those that find too many others running are told to come back.
   for (const { status } of replies) expect([200, 503]).toContain(status);
   const accepted = replies.reduce((sum, { body }) => sum + (body.accepted ?? 0), 0);

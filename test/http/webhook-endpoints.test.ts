@@ -62,6 +62,8 @@ it("a repeated request under one key makes one endpoint and shows the same secre
     Array.from({ length: 10 }, () => api.call(PATH, { body: wanted(), headers })),
   );
   for (const other of others) expect(other.text).toBe(first?.text);
+  const other = await api.call(PATH, { body: wanted(["message.failed"]), headers });
+  expect(other).toMatchObject({ status: 422, body: { code: "idempotency_key_reused" } });
   expect((await api.call(PATH)).body.data).toHaveLength(1);
   await api.call(`${PATH}/${first?.body.id}`, { method: "DELETE" });
 });
