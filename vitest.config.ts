@@ -1,6 +1,6 @@
 // How the tests run: against one real Postgres and one real Redis, started once for the whole run.
 //
-// Three workers, because most of a suite is waiting; the suites share those servers, and most machines have few cores.
+// Two workers, because the suites share those servers and most machines that run them have few cores.
 
 import { defineConfig } from "vitest/config";
 
@@ -10,7 +10,7 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     globalSetup: "test/support/global-setup.ts",
     pool: "forks",
-    maxWorkers: 3,
+    maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },

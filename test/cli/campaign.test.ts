@@ -1,6 +1,7 @@
 // Campaigns and messages from the command line, against simulated providers: data on stdout, talk on stderr.
 
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { createSimulator, type Simulator } from "../../src/simulator/server.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
@@ -164,15 +165,19 @@ it("create takes column, sender, class and account as it is told, and plain line
   for (const mark of ["█", "░", "\u001b", "\r"]) expect(stderr).not.toContain(mark);
 });
 
+/** As a URL, for a space in a path would end the option. */
+const TERMINAL = pathToFileURL(join(import.meta.dirname, "../support/terminal-process.ts"));
+const ON_TERMINAL = { NODE_OPTIONS: `--import=${TERMINAL.href}` };
+
 it("on a terminal there is a bar, and what is too wide for it is shown in blocks of lines", async () => {
   const { code, stdout, stderr } = await folder.run(create("bar", "contacts.csv", "--wait"), {
-    env: { NODE_OPTIONS: `--import=${join(import.meta.dirname, "../support/terminal-process.ts")}` },
+    env: ON_TERMINAL,
   });
   expect(code, stderr).toBe(0);
   expect(stderr).toContain("bar ████████████████████████ 100 % 1/1");
   expect(stdout).toMatch(/^CAMPAIGN {2}STATE/m);
   const listed = await folder.run(["message", "list", "--limit", "2"], {
-    env: { NODE_OPTIONS: `--import=${join(import.meta.dirname, "../support/terminal-process.ts")}` },
+    env: ON_TERMINAL,
   });
   expect(listed.stdout).toMatch(/^ID {11}\S{36}\nTO {11}\+\d+\nSTATE {8}accepted\n/);
   expect(listed.stdout).toMatch(/\nCHANGED {6}20\S+\n\nID /);
