@@ -36,8 +36,8 @@ const DATABASE_WAIT_MS = 60_000;
 const DRAIN_MS = 10_000;
 const SEED = 1;
 const POLL_MS = 100;
-/** Reports and webhooks come at some thousand a second; without any news for so long something is wrong. */
-const NEWS_WAIT_MS = 20_000;
+/** Reports and webhooks come at some thousand a second; a provider that is asked again is so after half a minute. */
+const NEWS_WAIT_MS = 60_000;
 
 export async function demo(options: DemoOptions): Promise<void> {
   const stopped = options.keep === true ? untilStopped() : null;
