@@ -19,7 +19,7 @@ import type { Route } from "./domain/route.ts";
 import { type Sensitive, sensitive } from "./domain/sensitive.ts";
 import { isJsonObject, type JsonObject } from "./platform/json.ts";
 import type { LogLevel } from "./platform/log.ts";
-import type { RedisAddress } from "./platform/redis.ts";
+import type { RedisAddress } from "./platform/redis-url.ts";
 import { isProviderName, providers } from "./providers/index.ts";
 
 export type Config = {

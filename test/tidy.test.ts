@@ -20,7 +20,15 @@ const sources = files.filter(
 );
 
 /** Entries: they read the configuration, build the parts and wire them. */
-const ENTRIES = ["src/cli.ts", "src/cli/", "src/index.ts", "src/library/", "src/parts.ts", "jobs/worker.ts"];
+const ENTRIES = [
+  "src/cli.ts",
+  "src/cli/",
+  "src/index.ts",
+  "src/library/",
+  "src/parts.ts",
+  "src/ledger-parts.ts",
+  "jobs/worker.ts",
+];
 
 type Rule = { readonly values: readonly string[]; readonly types: readonly string[] };
 const parts = ["tokens", "limits", "providers", "queue", "ledger", "webhooks"];

@@ -4,20 +4,20 @@ import { VolleyError } from "../domain/errors.ts";
 import type { CampaignId, MessageState } from "../domain/message.ts";
 import { exportCampaign as readRows } from "../intake/export-campaign.ts";
 import type { Deletion } from "../ledger/delete-campaign.ts";
-import type { Parts } from "../parts.ts";
+import type { LedgerParts } from "../ledger-parts.ts";
 import { campaignId } from "./campaign.ts";
 import { grouped, printJson, say, startProgress } from "./output.ts";
-import { type GlobalOptions, withParts } from "./run.ts";
+import { type GlobalOptions, withLedger } from "./run.ts";
 import { writeText } from "./write-text.ts";
 
 export type ExportOptions = GlobalOptions & { readonly state?: MessageState; readonly out?: string };
 
 export async function exportCampaign(text: string, options: ExportOptions): Promise<void> {
   const id = campaignId(text);
-  await withParts(options, async (parts) => {
+  await withLedger(options, async (parts) => {
     if ((await parts.ledger.campaigns.find(id)) === null) throw notFound(id);
     // Beside the rows themselves, a bar would only be in their way.
-    const progress = options.out === undefined ? null : startProgress("writing", null);
+    const progress = options.out === undefined ? null : await startProgress("writing", null);
     let written = 0;
     const onProgress = (rows: number) => {
       written = rows;
@@ -37,7 +37,7 @@ export async function deleteCampaign(
   { json, ...options }: GlobalOptions & { readonly json?: boolean },
 ): Promise<void> {
   const id = campaignId(text);
-  await withParts(options, async (parts) => {
+  await withLedger(options, async (parts) => {
     const deleted = await deleteRows(parts, id);
     if (deleted === null) throw notFound(id);
     if (!deleted.ok) {
@@ -56,8 +56,8 @@ export async function deleteCampaign(
   });
 }
 
-async function deleteRows({ ledger }: Parts, id: CampaignId): Promise<Deletion> {
-  const progress = startProgress("deleting", null);
+async function deleteRows({ ledger }: LedgerParts, id: CampaignId): Promise<Deletion> {
+  const progress = await startProgress("deleting", null);
   try {
     return await ledger.campaigns.delete(id, (messages) => progress.update(messages));
   } finally {

@@ -7,13 +7,13 @@ import { type Preview, previewCampaign, type Share, tryCampaign } from "../intak
 import { showPreview } from "../intake/show-preview.ts";
 import { type CreateOptions, campaignId, findCampaign, readRecipients, reportRefusals } from "./campaign.ts";
 import { grouped, print, printJson, printTable } from "./output.ts";
-import { type GlobalOptions, withParts } from "./run.ts";
+import { type GlobalOptions, withLedger } from "./run.ts";
 
 const COUNTRIES_SHOWN = 20;
 
 export async function previewOne(text: string, options: GlobalOptions & { json?: boolean }): Promise<void> {
   const id = campaignId(text);
-  await withParts(options, async (parts) => {
+  await withLedger(options, async (parts) => {
     const { sender, ...found } = await findCampaign(parts, id);
     const preview = await previewCampaign(parts, { ...found, from: sender }, parts.rules);
     if (options.json === true) printJson(showPreview(preview));
@@ -22,7 +22,7 @@ export async function previewOne(text: string, options: GlobalOptions & { json?:
 }
 
 export async function dryRun(options: CreateOptions): Promise<void> {
-  await withParts(options, async (parts) => {
+  await withLedger(options, async (parts) => {
     const tried = await readRecipients(options, (draft: CampaignDraft, recipients, onProgress) =>
       tryCampaign(parts, draft, recipients, { rules: parts.rules, onProgress }),
     );

@@ -15,6 +15,7 @@ import type { CampaignDraft } from "../intake/campaign-draft.ts";
 import { readCsv } from "../intake/csv.ts";
 import { findPhoneColumn } from "../intake/phone-column.ts";
 import type { Campaign } from "../ledger/campaigns.ts";
+import type { LedgerParts } from "../ledger-parts.ts";
 import type { Parts } from "../parts.ts";
 import {
   duration,
@@ -26,7 +27,7 @@ import {
   say,
   startProgress,
 } from "./output.ts";
-import { type GlobalOptions, withParts, withWorker } from "./run.ts";
+import { type GlobalOptions, withLedger, withParts, withWorker } from "./run.ts";
 
 export type CreateOptions = GlobalOptions & {
   readonly csv: string;
@@ -119,7 +120,7 @@ export async function readRecipients<Taken>(
       time: columnNamed(headers, options.atColumn),
       zone: columnNamed(headers, options.timeZoneColumn),
     };
-    const progress = startProgress("reading", null);
+    const progress = await startProgress("reading", null);
     try {
       const recipients = { headers, columns, batches, country: country?.country };
       return await take(draft, recipients, (rows) => progress.update(rows));
@@ -174,7 +175,7 @@ export function reportRefusals({ accepted, duplicates, suppressed, invalid, erro
 export async function listCampaigns(
   options: GlobalOptions & { json?: boolean; limit: number },
 ): Promise<void> {
-  await withParts(options, async ({ ledger }) => {
+  await withLedger(options, async ({ ledger }) => {
     const campaigns = await ledger.campaigns.list({ limit: options.limit });
     if (options.json) return printJson(campaigns);
     printTable(
@@ -193,7 +194,7 @@ export async function listCampaigns(
 
 export async function showCampaign(text: string, options: GlobalOptions & { json?: boolean }): Promise<void> {
   const id = campaignId(text);
-  await withParts(options, (parts) => showOne(parts, id, options.json === true));
+  await withLedger(options, (parts) => showOne(parts, id, options.json === true));
 }
 
 export async function watchCampaign(
@@ -207,7 +208,7 @@ export async function watchCampaign(
   });
 }
 
-export async function showOne(parts: Parts, id: CampaignId, asJson: boolean): Promise<void> {
+export async function showOne(parts: LedgerParts, id: CampaignId, asJson: boolean): Promise<void> {
   const summary = await summaryOf(parts, id);
   if (asJson) return printJson(summary);
   const { name } = await findCampaign(parts, id);
@@ -222,7 +223,7 @@ export async function showOne(parts: Parts, id: CampaignId, asJson: boolean): Pr
     print(`overdue: ${grouped(overdue)} accepted, without a final report in their account's time`);
 }
 
-export async function summaryOf(parts: Parts, id: CampaignId) {
+export async function summaryOf(parts: LedgerParts, id: CampaignId) {
   const { state, reason, total, rate, startAt, startedAt, finishedAt } = await findCampaign(parts, id);
   const counts = await parts.ledger.campaigns.counts(id);
   const overdue = await parts.ledger.reports.countOverdue(id);
@@ -243,7 +244,7 @@ function leftOf(rate: number, counts: StateCounts): string {
 /** Shows the progress until the campaign is finished, and what its accounts wait for meanwhile. */
 export async function watchUntilFinished(parts: Parts, id: CampaignId, stopped?: AbortSignal): Promise<void> {
   const { name, total } = await findCampaign(parts, id);
-  const progress = startProgress(name, total);
+  const progress = await startProgress(name, total);
   try {
     while (stopped?.aborted !== true) {
       const counts = await parts.ledger.campaigns.counts(id);
@@ -267,7 +268,7 @@ async function pauses({ accounts, limiter }: Parts): Promise<string> {
   return states.filter((state) => state !== null).join(", ");
 }
 
-export async function findCampaign({ ledger }: Parts, id: CampaignId): Promise<Campaign> {
+export async function findCampaign({ ledger }: LedgerParts, id: CampaignId): Promise<Campaign> {
   const campaign = await ledger.campaigns.find(id);
   if (campaign === null)
     throw new VolleyError("not_found", `There is no campaign ${id}. See: volley campaign list`);

@@ -46,8 +46,10 @@ export async function demo(options: DemoOptions): Promise<void> {
   const receiver = await createWebhookReceiver();
   try {
     const config = demoConfig(folder, simulator.url, await findFreePort());
-    const agreed = await withPartsOf(config, createLog(config.log), DATABASE_WAIT_MS, (parts) =>
-      runDemo(parts, { ...options, folder, simulator, receiver, stopped }),
+    const agreed = await withPartsOf(
+      config,
+      { log: createLog(config.log), waitMs: DATABASE_WAIT_MS },
+      (parts) => runDemo(parts, { ...options, folder, simulator, receiver, stopped }),
     );
     if (!agreed)
       throw new VolleyError(
@@ -163,7 +165,7 @@ async function watchReports({ ledger }: Parts, { id }: AcceptedCampaign, { simul
     (sum, { reports }) => sum + reports.delivered + reports.undelivered + reports.pending,
     0,
   );
-  const progress = startProgress("reports and webhooks", expected * 2);
+  const progress = await startProgress("reports and webhooks", expected * 2);
   let [before, newsAtMs] = [-1, performance.now()];
   try {
     for (;;) {

@@ -3,13 +3,13 @@
 import { erasePerson } from "../intake/erase-person.ts";
 import { phoneNumber } from "./opt-out.ts";
 import { grouped, printJson, say } from "./output.ts";
-import { type GlobalOptions, withParts } from "./run.ts";
+import { type GlobalOptions, withLedger } from "./run.ts";
 
 export type EraseOptions = GlobalOptions & { readonly country?: string; readonly json?: boolean };
 
 export async function erase(text: string, { country, json, ...options }: EraseOptions): Promise<void> {
   const number = phoneNumber(text, country);
-  await withParts(options, async (parts) => {
+  await withLedger(options, async (parts) => {
     const { messages, cancelled, drafted, posts } = await erasePerson(parts, number);
     if (json === true) return printJson({ messages, cancelled, drafted, posts });
     const back = cancelled === 0 ? "" : ` (${grouped(cancelled)} taken back before they were sent)`;

@@ -5,7 +5,7 @@ import { VolleyError } from "../domain/errors.ts";
 import { isUuid } from "../domain/ids.ts";
 import { characterFault } from "../domain/text-check.ts";
 import { hideNumbers, print, printJson, printTable, say } from "./output.ts";
-import { type GlobalOptions, withParts } from "./run.ts";
+import { type GlobalOptions, withLedger } from "./run.ts";
 
 export type KeyOptions = GlobalOptions & { readonly json?: boolean };
 
@@ -16,7 +16,7 @@ export async function createKey(
 ): Promise<void> {
   const name = checkName(options.name);
   const scopes = checkScopes(options.scope);
-  await withParts(options, async ({ ledger }) => {
+  await withLedger(options, async ({ ledger }) => {
     const { apiKey, key } = await ledger.apiKeys.create({ name, scopes });
     const shown = ledger.apiKeys.showKey(key);
     if (options.json) return printJson({ ...apiKey, key: shown });
@@ -26,7 +26,7 @@ export async function createKey(
 }
 
 export async function listKeys(options: KeyOptions): Promise<void> {
-  await withParts(options, async ({ ledger }) => {
+  await withLedger(options, async ({ ledger }) => {
     const keys = await ledger.apiKeys.list();
     if (options.json) return printJson(keys);
     printTable(
@@ -45,7 +45,7 @@ export async function listKeys(options: KeyOptions): Promise<void> {
 
 export async function revokeKey(text: string, options: GlobalOptions): Promise<void> {
   const id = keyId(text);
-  await withParts(options, async ({ ledger }) => {
+  await withLedger(options, async ({ ledger }) => {
     if (!(await ledger.apiKeys.revoke(id))) {
       throw new VolleyError("not_found", `There is no valid key ${id}. See: volley key list`);
     }

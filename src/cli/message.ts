@@ -9,10 +9,10 @@ import { acceptMessage, type MessageDraft } from "../intake/accept-message.ts";
 import { acceptMessageOnce } from "../intake/accept-once.ts";
 import type { Message, PastAttempt } from "../ledger/messages.ts";
 import type { ReportEntry } from "../ledger/reports.ts";
-import type { Parts } from "../parts.ts";
+import type { LedgerParts } from "../ledger-parts.ts";
 import { campaignId } from "./campaign.ts";
 import { hideNumbers, print, printJson, printTable, say } from "./output.ts";
-import { type GlobalOptions, withParts, withWorker } from "./run.ts";
+import { type GlobalOptions, withLedger, withParts, withWorker } from "./run.ts";
 
 export type SendOptions = GlobalOptions & {
   readonly to: string;
@@ -66,7 +66,7 @@ export async function send(options: SendOptions): Promise<void> {
   });
 }
 
-async function untilSettled({ ledger }: Parts, id: MessageId, stopped: AbortSignal): Promise<void> {
+async function untilSettled({ ledger }: LedgerParts, id: MessageId, stopped: AbortSignal): Promise<void> {
   const open: readonly MessageState[] = openStates;
   while (!stopped.aborted) {
     const message = await ledger.messages.find(id);
@@ -77,10 +77,10 @@ async function untilSettled({ ledger }: Parts, id: MessageId, stopped: AbortSign
 
 export async function showMessage(text: string, options: GlobalOptions & { json?: boolean }): Promise<void> {
   const id = messageId(text);
-  await withParts(options, (parts) => showOne(parts, id, options.json === true));
+  await withLedger(options, (parts) => showOne(parts, id, options.json === true));
 }
 
-async function showOne({ ledger }: Parts, id: MessageId, asJson: boolean): Promise<void> {
+async function showOne({ ledger }: LedgerParts, id: MessageId, asJson: boolean): Promise<void> {
   const message = await ledger.messages.find(id);
   if (message === null)
     throw new VolleyError("not_found", `There is no message ${id}. See: volley message list`);
@@ -126,7 +126,7 @@ export async function listMessages(options: ListOptions): Promise<void> {
   const to = options.to === undefined ? undefined : parsePhoneNumber(options.to);
   if (to?.ok === false) throw new VolleyError("usage", `--to: ${to.reason}`);
   const campaign = options.campaign === undefined ? undefined : campaignId(options.campaign);
-  await withParts(options, async ({ ledger }) => {
+  await withLedger(options, async ({ ledger }) => {
     const messages = await ledger.messages.list(
       {
         campaign,

@@ -7,11 +7,11 @@ import { csvLine } from "../intake/csv-line.ts";
 import { importOptOuts, type OptOutImport } from "../intake/import-opt-outs.ts";
 import { findPhoneColumn } from "../intake/phone-column.ts";
 import type { OptOut } from "../ledger/suppressions.ts";
-import type { Parts } from "../parts.ts";
+import type { LedgerParts } from "../ledger-parts.ts";
 import { openFile } from "./campaign.ts";
 import { checkReason, takenBack } from "./opt-out.ts";
 import { grouped, printJson, say, startProgress } from "./output.ts";
-import { type GlobalOptions, withParts } from "./run.ts";
+import { type GlobalOptions, withLedger } from "./run.ts";
 import { writeText } from "./write-text.ts";
 
 export type ImportOptions = GlobalOptions & {
@@ -28,7 +28,7 @@ export async function importFile(path: string, options: ImportOptions): Promise<
   const reason = checkReason(options.reason);
   const country = options.country === undefined ? undefined : parseCountry(options.country);
   if (country?.ok === false) throw new VolleyError("usage", `--country: ${country.reason}`);
-  await withParts(options, async (parts) => {
+  await withLedger(options, async (parts) => {
     const { headers, batches, close } = await readCsv(openFile(path));
     try {
       const found = findPhoneColumn(headers, options.column);
@@ -48,8 +48,11 @@ export async function importFile(path: string, options: ImportOptions): Promise<
   });
 }
 
-async function importRows(parts: Parts, file: Parameters<typeof importOptOuts>[1]): Promise<OptOutImport> {
-  const progress = startProgress("reading", null);
+async function importRows(
+  parts: LedgerParts,
+  file: Parameters<typeof importOptOuts>[1],
+): Promise<OptOutImport> {
+  const progress = await startProgress("reading", null);
   let soFar: OptOutImport | null = null;
   try {
     const done = await importOptOuts(parts, file, (now) => {
@@ -78,7 +81,7 @@ function report({ added, already, invalid, errors, suppressed }: OptOutImport): 
 }
 
 export async function exportOptOuts(options: GlobalOptions & { readonly out?: string }): Promise<void> {
-  await withParts(options, async (parts) => {
+  await withLedger(options, async (parts) => {
     const written = { people: 0, erased: 0 };
     await writeText(readPages(parts, written), options.out);
     const { people, erased } = written;
@@ -89,7 +92,7 @@ export async function exportOptOuts(options: GlobalOptions & { readonly out?: st
 }
 
 async function* readPages(
-  { ledger }: Parts,
+  { ledger }: LedgerParts,
   written: { people: number; erased: number },
 ): AsyncGenerator<string> {
   yield csvLine(["phone", "source", "reason", "since"]);

@@ -3,9 +3,9 @@
 import { VolleyError } from "../domain/errors.ts";
 import { type PhoneNumber, parseCountry, parsePhoneNumber } from "../domain/phone-number.ts";
 import { characterFault } from "../domain/text-check.ts";
-import type { Parts } from "../parts.ts";
+import type { LedgerParts } from "../ledger-parts.ts";
 import { grouped, hideNumbers, printJson, printTable, say } from "./output.ts";
-import { type GlobalOptions, withParts } from "./run.ts";
+import { type GlobalOptions, withLedger } from "./run.ts";
 
 export type AddOptions = GlobalOptions & {
   readonly country?: string;
@@ -26,7 +26,7 @@ const REVIEW_ID_FORM = /^\d{1,18}$/;
 export async function addOptOut(text: string, options: AddOptions): Promise<void> {
   const number = phoneNumber(text, options.country);
   const reason = checkReason(options.reason);
-  await withParts(options, async ({ ledger }) => {
+  await withLedger(options, async ({ ledger }) => {
     const { added, suppressed } = await ledger.suppressions.add([
       { number, reason, source: "person", at: null },
     ]);
@@ -42,7 +42,7 @@ export async function removeOptOut(
   options: GlobalOptions & { readonly country?: string },
 ): Promise<void> {
   const number = phoneNumber(text, options.country);
-  await withParts(options, async ({ ledger }) => {
+  await withLedger(options, async ({ ledger }) => {
     if (!(await ledger.suppressions.remove(number))) {
       throw new VolleyError("not_found", "This person has not opted out. See: volley opt-out list");
     }
@@ -51,10 +51,10 @@ export async function removeOptOut(
 }
 
 export async function listOptOuts(options: ListOptions): Promise<void> {
-  await withParts(options, (parts) => (options.review ? listReviews : listPeople)(parts, options));
+  await withLedger(options, (parts) => (options.review ? listReviews : listPeople)(parts, options));
 }
 
-async function listPeople({ ledger }: Parts, { limit, json }: ListOptions): Promise<void> {
+async function listPeople({ ledger }: LedgerParts, { limit, json }: ListOptions): Promise<void> {
   const optOuts = (await ledger.suppressions.list({ limit }))?.optOuts ?? [];
   if (json) return printJson(optOuts);
   printTable(
@@ -67,7 +67,7 @@ async function listPeople({ ledger }: Parts, { limit, json }: ListOptions): Prom
   say(total === 0 ? "Nobody has opted out." : `${grouped(total)} in all: ${sources}.`);
 }
 
-async function listReviews({ ledger }: Parts, { limit, json }: ListOptions): Promise<void> {
+async function listReviews({ ledger }: LedgerParts, { limit, json }: ListOptions): Promise<void> {
   const reviews = await ledger.suppressions.reviews({ limit });
   if (json) return printJson(reviews);
   printTable(
@@ -83,7 +83,7 @@ export async function dismissReview(id: string, options: GlobalOptions): Promise
       `"${hideNumbers(id)}" is not a message's id. See: volley opt-out list --review`,
     );
   }
-  await withParts(options, async ({ ledger }) => {
+  await withLedger(options, async ({ ledger }) => {
     if (!(await ledger.suppressions.dismissReview(id))) {
       throw new VolleyError("not_found", "No such message waits. See: volley opt-out list --review");
     }

@@ -1,7 +1,5 @@
 // How the command line speaks: data on stdout, talk on stderr, bars only on a terminal.
 
-import ora from "ora";
-
 export function printJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
 }
@@ -55,10 +53,8 @@ const PLAIN_EVERY_MS = 2_000;
 const RATE_WINDOW_MS = 5_000;
 
 /** A bar with rate and remaining time on a terminal; a plain line now and then elsewhere. `total` null: not known. */
-export function startProgress(label: string, total: number | null): Progress {
-  const spinner = process.stderr.isTTY
-    ? ora({ text: label, stream: process.stderr, discardStdin: false }).start()
-    : null;
+export async function startProgress(label: string, total: number | null): Promise<Progress> {
+  const spinner = process.stderr.isTTY ? await startSpinner(label) : null;
   const seen: { atMs: number; count: number }[] = [];
   let plainAtMs = 0;
   let last = "";
@@ -82,6 +78,12 @@ export function startProgress(label: string, total: number | null): Progress {
       else if (last !== "") say(last);
     },
   };
+}
+
+/** Imported for a terminal only: most commands are run by scripts, or are done before a bar would show. */
+async function startSpinner(text: string) {
+  const { default: ora } = await import("ora");
+  return ora({ text, stream: process.stderr, discardStdin: false }).start();
 }
 
 function rateOf(seen: readonly { atMs: number; count: number }[]): number {

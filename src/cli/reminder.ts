@@ -11,7 +11,7 @@ import {
 import type { Reminder } from "../ledger/list-reminders.ts";
 import type { Parts } from "../parts.ts";
 import { print, printJson, printTable, say } from "./output.ts";
-import { type GlobalOptions, withParts } from "./run.ts";
+import { type GlobalOptions, withLedger, withParts } from "./run.ts";
 
 export type CreateOptions = GlobalOptions & {
   readonly key: string;
@@ -57,7 +57,7 @@ export async function moveReminder(
 }
 
 export async function cancelReminder(key: string, options: JsonOptions): Promise<void> {
-  await withParts(options, async (parts) => {
+  await withLedger(options, async (parts) => {
     const cancelled = await cancel(parts, key);
     if (options.json) return printJson({ key, ...cancelled });
     say(
@@ -74,7 +74,7 @@ export async function listReminders(
   if (before !== undefined && !MARK.test(before)) {
     throw new VolleyError("usage", "--before must be the `next` of the page before.");
   }
-  await withParts(options, async ({ ledger }) => {
+  await withLedger(options, async ({ ledger }) => {
     const page = await ledger.reminders.list({ before, limit });
     if (options.json) return printJson(page);
     printTable(

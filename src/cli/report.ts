@@ -1,12 +1,12 @@
 // `volley report ...`: delivery reports that nobody could find a message for.
 
 import { printJson, printTable, say } from "./output.ts";
-import { type GlobalOptions, withParts } from "./run.ts";
+import { type GlobalOptions, withLedger } from "./run.ts";
 
 export async function listStrangers(
   options: GlobalOptions & { readonly limit: number; readonly json?: boolean },
 ): Promise<void> {
-  await withParts(options, async ({ ledger }) => {
+  await withLedger(options, async ({ ledger }) => {
     const reports = await ledger.reports.strangers({ limit: options.limit });
     if (options.json === true) return printJson(reports);
     printTable(

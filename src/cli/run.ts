@@ -1,9 +1,11 @@
 // Runs one command: configuration, parts, the command itself, and what is left of them afterwards.
+//
+// Queue, HTTP client and workers are imported by the commands that need them: the rest answers sooner.
 
-import { startWorker } from "../../jobs/worker.ts";
 import { type Config, loadConfig } from "../config.ts";
 import { VolleyError } from "../domain/errors.ts";
-import { openParts, type Parts } from "../parts.ts";
+import { type LedgerParts, type OpenOptions, openLedgerParts } from "../ledger-parts.ts";
+import type { Parts } from "../parts.ts";
 import { createLog, type Logger } from "../platform/log.ts";
 
 export type GlobalOptions = { readonly config?: string };
@@ -12,20 +14,34 @@ export type GlobalOptions = { readonly config?: string };
 const DATABASE_WAIT_MS = 5_000;
 const DRAIN_MS = 25_000;
 
-/** For commands that do one thing: the log says only what went wrong. */
-export async function withParts<T>(options: GlobalOptions, work: (parts: Parts) => Promise<T>): Promise<T> {
+type Work<P, T> = (parts: P) => Promise<T>;
+
+/** For commands that send nothing. */
+export async function withLedger<T>(options: GlobalOptions, work: Work<LedgerParts, T>): Promise<T> {
   const config = loadConfig(options.config);
-  const log = createLog(config.log === "debug" ? "debug" : "error");
-  return withPartsOf(config, log, DATABASE_WAIT_MS, work);
+  const { parts } = await openLedgerParts(config, { log: quietLog(config), waitMs: DATABASE_WAIT_MS });
+  return workAndClose(parts, work);
 }
 
-export async function withPartsOf<T>(
-  config: Config,
-  log: Logger,
-  waitMs: number,
-  work: (parts: Parts) => Promise<T>,
+export async function withParts<T>(options: GlobalOptions, work: Work<Parts, T>): Promise<T> {
+  const config = loadConfig(options.config);
+  return withPartsOf(config, { log: quietLog(config), waitMs: DATABASE_WAIT_MS }, work);
+}
+
+export async function withPartsOf<T>(config: Config, options: OpenOptions, work: Work<Parts, T>): Promise<T> {
+  const { openParts } = await import("../parts.ts");
+  return workAndClose(await openParts(config, options), work);
+}
+
+/** A command does one thing: its log says only what went wrong. */
+function quietLog(config: Config): Logger {
+  return createLog(config.log === "debug" ? "debug" : "error");
+}
+
+async function workAndClose<P extends { readonly close: () => Promise<void> }, T>(
+  parts: P,
+  work: Work<P, T>,
 ): Promise<T> {
-  const parts = await openParts(config, { log, waitMs });
   try {
     return await work(parts);
   } finally {
@@ -58,6 +74,7 @@ export async function withWorker(
 ): Promise<void> {
   const stop = new AbortController();
   void untilStopped().then(() => stop.abort());
+  const { startWorker } = await import("../../jobs/worker.ts");
   const worker = await startWorker(parts);
   try {
     await work(stop.signal);

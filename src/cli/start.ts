@@ -19,7 +19,7 @@ export async function start(options: GlobalOptions & { readonly role: Role }): P
   const stopped = untilStopped();
   const config = loadConfig(options.config);
   const log = createLog(config.log);
-  await withPartsOf(config, log, DATABASE_WAIT_MS, async (parts) => {
+  await withPartsOf(config, { log, waitMs: DATABASE_WAIT_MS }, async (parts) => {
     if (options.role !== "api") await getFirstTokens(parts);
     const worker = options.role === "api" ? null : await startWorker(parts);
     const server =

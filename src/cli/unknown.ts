@@ -5,7 +5,7 @@ import type { Resolution } from "../ledger/resolve-unknown.ts";
 import { campaignId } from "./campaign.ts";
 import { messageId } from "./message.ts";
 import { printJson, printTable, say } from "./output.ts";
-import { type GlobalOptions, withParts } from "./run.ts";
+import { type GlobalOptions, withLedger } from "./run.ts";
 
 export type ListOptions = GlobalOptions & {
   readonly campaign?: string;
@@ -14,7 +14,7 @@ export type ListOptions = GlobalOptions & {
 };
 
 export async function listUnknowns({ campaign, limit, json, ...options }: ListOptions): Promise<void> {
-  await withParts(options, async ({ ledger }) => {
+  await withLedger(options, async ({ ledger }) => {
     const filter = { campaign: campaign === undefined ? undefined : campaignId(campaign), limit };
     const unknowns = await ledger.unknowns.list(filter);
     if (json === true) return printJson(unknowns);
@@ -43,7 +43,7 @@ export async function resolveUnknown(
   { as, ...options }: GlobalOptions & { readonly as: Resolution },
 ): Promise<void> {
   const id = messageId(text);
-  await withParts(options, async ({ ledger }) => {
+  await withLedger(options, async ({ ledger }) => {
     const resolved = await ledger.unknowns.resolve(id, as);
     switch (resolved) {
       case "not-unknown": {

@@ -7,7 +7,7 @@ import { isUuid } from "../domain/ids.ts";
 import { acceptEndpoint, rotateSecret } from "../intake/accept-endpoint.ts";
 import type { Endpoint } from "../ledger/endpoints.ts";
 import { hideNumbers, print, printJson, printTable, say } from "./output.ts";
-import { type GlobalOptions, withParts } from "./run.ts";
+import { type GlobalOptions, withLedger, withParts } from "./run.ts";
 
 export type WebhookOptions = GlobalOptions & { readonly json?: boolean };
 
@@ -27,7 +27,7 @@ export async function addWebhook(
 }
 
 export async function listWebhooks(options: WebhookOptions): Promise<void> {
-  await withParts(options, async ({ ledger }) => {
+  await withLedger(options, async ({ ledger }) => {
     const endpoints = await ledger.endpoints.list();
     if (options.json) return printJson(endpoints);
     printTable(
@@ -46,7 +46,7 @@ export async function listWebhooks(options: WebhookOptions): Promise<void> {
 
 export async function removeWebhook(text: string, options: GlobalOptions): Promise<void> {
   const id = endpointId(text);
-  await withParts(options, async ({ ledger }) => {
+  await withLedger(options, async ({ ledger }) => {
     if (!(await ledger.endpoints.remove(id))) throw notFound(id);
     say(`Removed ${id}.`);
   });
@@ -66,7 +66,7 @@ export async function rotateWebhook(text: string, options: WebhookOptions): Prom
 
 export async function enableWebhook(text: string, options: GlobalOptions): Promise<void> {
   const id = endpointId(text);
-  await withParts(options, async ({ ledger }) => {
+  await withLedger(options, async ({ ledger }) => {
     const before = await ledger.endpoints.find(id);
     if (before === null || (await ledger.endpoints.update(id, { enabled: true })) === null)
       throw notFound(id);
@@ -99,7 +99,7 @@ export async function replayWebhook(
   if (Number.isNaN(since.getTime())) {
     throw new VolleyError("usage", "--since must be a time such as 2026-12-24 or 2026-12-24T09:00Z.");
   }
-  await withParts(options, async ({ ledger }) => {
+  await withLedger(options, async ({ ledger }) => {
     if ((await ledger.endpoints.find(id)) === null) throw notFound(id);
     const events = await ledger.events.replay(id, since);
     if (options.json) return printJson({ id, events });
@@ -112,7 +112,7 @@ export async function listDeliveries(
   options: WebhookOptions & { readonly limit: number; readonly before?: string },
 ): Promise<void> {
   const id = endpointId(text);
-  await withParts(options, async ({ ledger }) => {
+  await withLedger(options, async ({ ledger }) => {
     if ((await ledger.endpoints.find(id)) === null) throw notFound(id);
     const page = await ledger.events.list(id, { before: options.before, limit: options.limit });
     if (page === null) throw new VolleyError("usage", "--before must be the `next` of the page before.");

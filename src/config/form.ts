@@ -4,7 +4,7 @@ import { z } from "zod";
 import { messageClasses } from "../domain/message.ts";
 import { OTHER_NUMBERS, toMicros } from "../domain/price.ts";
 import { logLevels } from "../platform/log.ts";
-import { parseRedisUrl, type RedisAddress } from "../platform/redis.ts";
+import { parseRedisUrl, type RedisAddress } from "../platform/redis-url.ts";
 import { providerNames, providers } from "../providers/index.ts";
 import type { Login, Provider } from "../providers/provider.ts";
 import { issueText } from "./fault-text.ts";

@@ -7,7 +7,8 @@
 import { createRedisBackend } from "bullmq";
 import { VolleyError } from "../domain/errors.ts";
 import type { Logger } from "../platform/log.ts";
-import { bounded, createRedis, type RedisAddress, type RedisClient } from "../platform/redis.ts";
+import { bounded, createRedis, type RedisClient } from "../platform/redis.ts";
+import type { RedisAddress } from "../platform/redis-url.ts";
 import type { Engine } from "./engine.ts";
 import { createRedisRates, createRedisTokens } from "./redis-cells.ts";
 

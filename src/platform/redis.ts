@@ -1,8 +1,4 @@
-// Connections to Redis or Valkey: one server, Sentinel or Cluster, told apart by the URL's scheme.
-//
-//   redis://[user:password@]host:port/db               rediss:// for TLS
-//   redis-sentinel://host:26379,host2:26379/mymaster?db=0&sentinelPassword=...     rediss-sentinel://
-//   redis-cluster://host:7000,host2:7000               rediss-cluster://
+// Connections to Redis or Valkey: one server, Sentinel or Cluster.
 //
 // A connection comes back by itself for as long as the process lives, and logs one line when it is lost and
 // one when it is back: never the password, and never a crash for want of a listener.
@@ -10,12 +6,7 @@
 import { createHash } from "node:crypto";
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from "ioredis";
 import type { Logger } from "./log.ts";
-
-const URL_FORM = /^(rediss?)(?:-(sentinel|cluster))?:\/\/(?:([^@/?]*)@)?([^@/?]+)(?:\/([^/?]*))?(?:\?(.*))?$/;
-const HOST_FORM = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(\d{1,5}))?$/i;
-const PORT = 6379;
-const SENTINEL_PORT = 26379;
-const PORT_MAX = 65_535;
+import type { RedisAddress } from "./redis-url.ts";
 
 /** Each entry doubles the wait before the next try to connect, up to the last. */
 const RECONNECT_MS_MIN = 50;
@@ -29,63 +20,6 @@ const COMMAND_SLACK_MS = 500;
 /** A server that owes an answer for so long is behind a dead connection: it is closed and made anew. */
 const SILENCE_MS_MAX = 5_000;
 const KEEP_ALIVE_MS = 10_000;
-
-export type RedisAddress = {
-  readonly kind: "single" | "sentinel" | "cluster";
-  readonly hosts: readonly { readonly host: string; readonly port: number }[];
-  readonly tls: boolean;
-  readonly username: string | null;
-  readonly password: string | null;
-  readonly db: number;
-  /** The group that Sentinel watches; null for the other kinds. */
-  readonly masterName: string | null;
-  readonly sentinelPassword: string | null;
-  /** For logs and errors: without user and password. */
-  readonly label: string;
-};
-
-export type RedisUrlReading =
-  | { readonly ok: true; readonly address: RedisAddress }
-  | { readonly ok: false; readonly reason: string };
-
-/** The reason never repeats the URL, which may hold a password. */
-export function parseRedisUrl(url: string): RedisUrlReading {
-  const found = URL_FORM.exec(url);
-  if (found === null)
-    return fault("is not of the form redis://host:port, redis-sentinel:// or redis-cluster://");
-  const [, scheme = "", form = "single", login, hostList = "", path = "", query = ""] = found;
-  const kind = form === "sentinel" || form === "cluster" ? form : "single";
-  const hosts = parseHosts(hostList, kind === "sentinel" ? SENTINEL_PORT : PORT);
-  if (hosts === null) return fault("has a host that is not of the form name:port");
-  if (kind === "single" && hosts.length > 1) {
-    return fault("names several hosts: use redis-sentinel:// or redis-cluster://");
-  }
-  const user = parseLogin(login);
-  if (user === null) return fault("has a user or password whose percent signs are not escaped as %25");
-  const parameters = new URLSearchParams(query);
-  const db = parseDb((kind === "single" ? path : parameters.get("db")) || "0");
-  if (db === null) return fault("has a database that is not a number");
-  if (kind === "sentinel" && path === "")
-    return fault("lacks the master's name: redis-sentinel://host:26379/mymaster");
-  if (kind === "cluster" && (db !== 0 || path !== ""))
-    return fault("names a database, and a Redis Cluster has only database 0");
-  const masterName = kind === "sentinel" ? path : null;
-  const schemeLabel = form === "single" ? scheme : `${scheme}-${form}`;
-  const suffix = kind === "sentinel" ? `/${path}` : db === 0 ? "" : `/${db}`;
-  return {
-    ok: true,
-    address: {
-      kind,
-      hosts,
-      tls: scheme === "rediss",
-      ...user,
-      db,
-      masterName,
-      sentinelPassword: parameters.get("sentinelPassword"),
-      label: `${schemeLabel}://${hostList}${suffix}`,
-    },
-  };
-}
 
 export type RedisClient = Redis | Cluster;
 
@@ -205,35 +139,4 @@ function logOutages(client: RedisClient, { address: { label }, name, log }: Redi
 function reasonOf(error: Error): string {
   if (error.message !== "") return error.message;
   return "code" in error && typeof error.code === "string" ? error.code : error.name;
-}
-
-function parseHosts(list: string, defaultPort: number): RedisAddress["hosts"] | null {
-  const hosts: { host: string; port: number }[] = [];
-  for (const item of list.split(",")) {
-    const found = HOST_FORM.exec(item.trim());
-    const port = Number(found?.[2] ?? defaultPort);
-    if (found?.[1] === undefined || port < 1 || port > PORT_MAX) return null;
-    hosts.push({ host: found[1].replace(/^\[|\]$/g, ""), port });
-  }
-  return hosts;
-}
-
-function parseLogin(login: string | undefined): { username: string | null; password: string | null } | null {
-  if (login === undefined || login === "") return { username: null, password: null };
-  const colonAt = login.indexOf(":");
-  const username = colonAt === -1 ? login : login.slice(0, colonAt);
-  const password = colonAt === -1 ? "" : login.slice(colonAt + 1);
-  try {
-    return { username: decodeURIComponent(username) || null, password: decodeURIComponent(password) || null };
-  } catch {
-    return null;
-  }
-}
-
-function parseDb(text: string): number | null {
-  return /^\d{1,5}$/.test(text) ? Number(text) : null;
-}
-
-function fault(reason: string): RedisUrlReading {
-  return { ok: false, reason };
 }

@@ -9,7 +9,8 @@ import { createRedisEngine } from "../../src/engine/redis.ts";
 import { createRedisRates } from "../../src/engine/redis-cells.ts";
 import { createLog } from "../../src/platform/log.ts";
 import { createPool } from "../../src/platform/postgres.ts";
-import { createRedis, parseRedisUrl, type RedisAddress } from "../../src/platform/redis.ts";
+import { createRedis } from "../../src/platform/redis.ts";
+import { parseRedisUrl, type RedisAddress } from "../../src/platform/redis-url.ts";
 import { createDatabase } from "../support/database.ts";
 import { redisUrl } from "../support/redis.ts";
 

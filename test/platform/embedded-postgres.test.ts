@@ -1,6 +1,6 @@
 // The embedded database, with real processes that come, go and are killed.
 
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import {
   chmod,
@@ -14,11 +14,11 @@ import {
   stat,
   writeFile,
 } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 import { Client } from "pg";
-import { expect, onTestFinished, test } from "vitest";
+import { afterAll, expect, onTestFinished, test } from "vitest";
 import { type EmbeddedPostgres, openEmbeddedPostgres } from "../../src/platform/embedded-postgres.ts";
 import { isAlive } from "../../src/platform/file-lock.ts";
 import { createLog } from "../../src/platform/log.ts";
@@ -36,11 +36,18 @@ import {
   removeDataDir,
   startProcess,
 } from "../support/embedded-processes.ts";
+import { findRoom } from "../support/postgres-server.ts";
 
 const log = createLog("silent");
 const STARTING = "starting PostgreSQL";
 const isRoot = process.getuid?.() === 0;
 const nobody: SystemUser = { name: "nobody", uid: 65_534, gid: 65_534 };
+const run = promisify(execFile);
+let made: Promise<string> | undefined;
+
+afterAll(async () => {
+  if (made !== undefined) await removeDataDir(await made);
+});
 
 test("a server is made, shared by the next process, and stopped by the last to leave", async () => {
   const dataDir = await setup();
@@ -80,7 +87,7 @@ test("the password is in no argument, no log and in a file for its owner only", 
 });
 
 test("a failed statement leaves none of its values in the server's log", async () => {
-  const dataDir = await setup();
+  const dataDir = await setupMade();
   const opened = await openHere(dataDir);
   await expect(runSql(opened.url, "select 'to +447700900123'::int")).rejects.toMatchObject({ code: "22P02" });
   await opened.close();
@@ -98,7 +105,7 @@ test("processes that open and close at the same moment share one server", async 
 });
 
 test("closing twice, also at once, is closing once", async () => {
-  const dataDir = await setup();
+  const dataDir = await setupMade();
   const opened = await openHere(dataDir);
   await Promise.all([opened.close(), opened.close()]);
   await opened.close();
@@ -106,7 +113,7 @@ test("closing twice, also at once, is closing once", async () => {
 });
 
 test("a connection that somebody still uses keeps the server up", async () => {
-  const dataDir = await setup();
+  const dataDir = await setupMade();
   const opened = await openHere(dataDir);
   const client = new Client({ connectionString: opened.url });
   await client.connect();
@@ -116,7 +123,7 @@ test("a connection that somebody still uses keeps the server up", async () => {
 });
 
 test("after kill -9 of the process that started it the server is found again, with its data", async () => {
-  const dataDir = await setup();
+  const dataDir = await setupMade();
   const first = await startOne(dataDir);
   await runSql(first.url, "create table kept as select 7 as n");
   const pid = await readPostmasterPid(dataDir);
@@ -142,7 +149,7 @@ test("a process killed while it makes the database leaves nothing that stops the
 });
 
 test("after kill -9 of the server and its users the next open recovers what was committed", async () => {
-  const dataDir = await setup();
+  const dataDir = await setupMade();
   const first = await startOne(dataDir);
   await runSql(first.url, "create table kept as select 9 as n");
   await first.kill();
@@ -154,7 +161,7 @@ test("after kill -9 of the server and its users the next open recovers what was 
 });
 
 test("a server that was killed starts again once its busy children are gone", async () => {
-  const dataDir = await setup();
+  const dataDir = await setupMade();
   const first = await startOne(dataDir);
   const busy = new Client({ connectionString: first.url });
   busy.on("error", () => undefined);
@@ -172,7 +179,7 @@ test("a server that was killed starts again once its busy children are gone", as
 });
 
 test("a dataDir that is removed under a process is not made anew", async () => {
-  const dataDir = await setup();
+  const dataDir = await setupMade();
   const opened = await openHere(dataDir);
   const moved = `${dataDir}.moved`;
   onTestFinished(() => removeDataDir(moved));
@@ -183,7 +190,7 @@ test("a dataDir that is removed under a process is not made anew", async () => {
 });
 
 test("a process whose server is killed starts it again at the same address", async () => {
-  const dataDir = await setup();
+  const dataDir = await setupMade();
   const opened = await openHere(dataDir);
   const pool = createPool({ url: opened.url, applicationName: "test", max: 2, log });
   await pool.query("create table kept as select 5 as n");
@@ -199,7 +206,7 @@ test("a process whose server is killed starts it again at the same address", asy
 });
 
 test("a postmaster.pid whose pid now is another program does not stop the start", async () => {
-  const dataDir = await setup();
+  const dataDir = await setupMade();
   const first = await startOne(dataDir);
   const file = join(await findClusterDirectory(dataDir), "postmaster.pid");
   const text = await readFile(file, "utf8");
@@ -235,7 +242,7 @@ test("a home that cannot be written, and PG variables, play no part", async () =
 });
 
 test("a server that cannot start is reported with the name of its log", async () => {
-  const dataDir = await setup();
+  const dataDir = await setupMade();
   const opened = await openHere(dataDir);
   await opened.close();
   const cluster = await findClusterDirectory(dataDir);
@@ -247,7 +254,7 @@ test("a server that cannot start is reported with the name of its log", async ()
 });
 
 test("a lost password file is reported, and nothing is thrown away", async () => {
-  const dataDir = await setup();
+  const dataDir = await setupMade();
   const opened = await openHere(dataDir);
   await opened.close();
   await rm(join(dataDir, "postgres/password"));
@@ -324,11 +331,33 @@ if (isRoot) {
   });
 }
 
+/** As `setup`, with a database that was made before: most tests are about what comes afterwards. */
+async function setupMade(): Promise<string> {
+  const dataDir = await setup();
+  made ??= makeDatabase();
+  await run("cp", ["-a", join(await made, "postgres"), dataDir]);
+  return dataDir;
+}
+
+async function makeDatabase(): Promise<string> {
+  const dataDir = await makeDirectory();
+  await (await openEmbeddedPostgres({ dataDir, log })).close();
+  // What speaks of one server's run is not part of the database.
+  for (const name of ["port", "server.log", "lock"])
+    await rm(join(dataDir, "postgres", name), { force: true });
+  return dataDir;
+}
+
 /** A directory that every user can enter, removed with its server after the test. */
 async function setup(): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), "volley-embedded-"));
-  await chmod(directory, 0o755);
+  const directory = await makeDirectory();
   onTestFinished(() => removeDataDir(directory));
+  return directory;
+}
+
+async function makeDirectory(): Promise<string> {
+  const directory = await mkdtemp(join(await findRoom(), "volley-embedded-"));
+  await chmod(directory, 0o755);
   return directory;
 }
 

@@ -1,7 +1,8 @@
 // Redis URLs, and a connection that comes and goes.
 
 import { describe, expect, onTestFinished, test } from "vitest";
-import { createRedis, createScript, parseRedisUrl } from "../../src/platform/redis.ts";
+import { createRedis, createScript } from "../../src/platform/redis.ts";
+import { parseRedisUrl } from "../../src/platform/redis-url.ts";
 import { addressOf, silentLog } from "../engine/engines.ts";
 import { startRedis } from "../support/redis.ts";
 

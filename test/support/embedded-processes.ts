@@ -10,6 +10,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isAlive } from "../../src/platform/file-lock.ts";
 import type { SystemUser } from "../../src/platform/system-user.ts";
+import { childEnvironment } from "./child-environment.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const SCRIPT = "test/support/embedded-process.ts";
@@ -67,7 +68,7 @@ function spawnProcess(dataDir: string, { user, root = ROOT, env = {} }: ProcessS
   const child = spawn(node, [join(root, SCRIPT), dataDir], {
     ...identity,
     cwd: "/",
-    env: { PATH: process.env.PATH ?? "", ...env },
+    env: { ...childEnvironment, ...env },
     stdio: ["pipe", "pipe", "inherit"],
   });
   return { child, closed: once(child, "close") };

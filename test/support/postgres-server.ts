@@ -59,8 +59,8 @@ export async function startPostgres(): Promise<PostgresServer> {
   }
 }
 
-/** In memory, where the system has such a folder with room: databases come and go by the hundred. */
-async function findRoom(): Promise<string> {
+/** For databases, which come and go by the hundred: in memory, where the system has such a folder with room. */
+export async function findRoom(): Promise<string> {
   const freeBytes = await statfs(MEMORY_FOLDER).then(
     ({ bavail, bsize }) => bavail * bsize,
     () => 0,

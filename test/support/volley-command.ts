@@ -8,11 +8,10 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { ProviderName } from "../../src/providers/index.ts";
 import { simulatedProviders } from "../../src/simulator/registry.ts";
+import { childEnvironment } from "./child-environment.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const CLI = join(ROOT, "src/cli.ts");
-/** Halves the time that a process takes to start. */
-const COMPILE_CACHE = join(ROOT, "node_modules/.cache/volley-test");
 
 export type Ended = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
 
@@ -72,7 +71,7 @@ function startCommand(
 ): RunningCommand {
   const child = spawn(process.execPath, [CLI, ...args], {
     cwd,
-    env: { PATH: process.env.PATH ?? "", NODE_COMPILE_CACHE: COMPILE_CACHE, ...env },
+    env: { ...childEnvironment, ...env },
     stdio: ["pipe", "pipe", "pipe"],
   });
   const killNow = () => void child.kill("SIGKILL");

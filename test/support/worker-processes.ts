@@ -5,6 +5,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { childEnvironment } from "./child-environment.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const UP = "Volley is up";
@@ -25,7 +26,7 @@ export async function startWorkerProcess(configFile: string): Promise<WorkerProc
   const args = [join(ROOT, "src/cli.ts"), "--config", configFile, "start", "--role", "worker"];
   const child = spawn(process.execPath, args, {
     cwd: ROOT,
-    env: { PATH: process.env.PATH ?? "" },
+    env: childEnvironment,
     stdio: ["ignore", "ignore", "pipe"],
   });
   const closed = once(child, "close");
