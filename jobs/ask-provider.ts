@@ -33,18 +33,21 @@ export async function askProvider<Answer extends { readonly kind: string }>(
   account: Account,
   { about, segments, beforeCall, call }: Question<Answer>,
 ): Promise<Answer | NoAnswer> {
+  const acquire = () =>
+    limiter.acquire(account, segments, { signal: AbortSignal.timeout(WAIT_MS_MAX), urgency: "reminder" });
   try {
     const token = await tokens.get(account);
-    const permit = await limiter.acquire(account, segments, {
-      signal: AbortSignal.timeout(WAIT_MS_MAX),
-      urgency: "reminder",
-    });
+    const permit = await acquire();
     const instead = (await beforeCall?.()) ?? null;
     if (instead !== null) return instead;
     await permit.ready();
     const answer = await call(token?.value ?? null);
-    if (isTokenRejected(answer) && token !== null) await tokens.rejected(account, token.generation);
-    return answer;
+    if (!isTokenRejected(answer) || token === null) return answer;
+    // Nothing was done for a token that is refused: once more with a new one, as part of the same grant.
+    const fresh = await tokens.rejected(account, token.generation);
+    const again = await acquire();
+    await again.ready();
+    return await call(fresh?.value ?? null);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     log.warn(

@@ -117,8 +117,8 @@ function startCommand(
       };
       listeners.add(listener);
       for (const line of lines) listener(line);
-      void ended.then(({ code, stderr }) =>
-        reject(new Error(`It ended with ${code} and never said "${words}":\n${stderr}`)),
+      void ended.then(({ code, stderr, stdout }) =>
+        reject(new Error(`It ended with ${code} and never said "${words}":\n${stderr}${stdout}`)),
       );
       return promise;
     },
