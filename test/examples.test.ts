@@ -76,7 +76,7 @@ it("a queued campaign reaches everybody, and names the number that is none", asy
   expect(counts).toEqual({ accepted: 250, invalid: 1 });
   expect(await program.ended()).toContain("customer 251: ");
   await expect
-    .poll(async () => (await parts.ledger.campaigns.find(id))?.state, { timeout: 20_000 })
+    .poll(async () => (await parts.ledger.campaigns.find(id))?.state)
     .toBe("completed_with_failures");
   expect(simulator.texts("sinch", "+46701740001")).toEqual([
     "Hi Customer 1, our shop in Malmö opens on Monday.",
@@ -91,9 +91,7 @@ it("a retry of what failed goes through the other account, once", async () => {
   const { retry, ...seen } = JSON.parse(await first.line());
   expect(seen).toMatchObject({ counts: { accepted: 248, rejected: 2 }, accepted: 2 });
   await first.ended();
-  await expect
-    .poll(async () => (await parts.ledger.campaigns.find(retry))?.state, { timeout: 20_000 })
-    .toBe("completed");
+  await expect.poll(async () => (await parts.ledger.campaigns.find(retry))?.state).toBe("completed");
   for (const number of REFUSED) expect(simulator.texts("sinch", number)).toHaveLength(1);
 
   const second = start("retry-failed.ts", [id, "spare"]);
@@ -135,7 +133,7 @@ it("a web application sends one code a minute, however often it is asked", async
   const replies = await Promise.all(Array.from({ length: 10 }, () => ask("+46701749999")));
   expect(new Set(replies.map(({ status }) => status))).toEqual(new Set([202]));
   expect((await ask("12")).status).toBe(400);
-  await expect.poll(() => simulator.accepted("sinch"), { timeout: 20_000 }).toBe(before + 1);
+  await expect.poll(() => simulator.accepted("sinch")).toBe(before + 1);
   program.stop();
   await program.ended();
 });

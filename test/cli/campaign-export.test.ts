@@ -3,12 +3,11 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Client } from "pg";
-import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { accountAt, type CommandFolder, createCommandFolder } from "../support/volley-command.ts";
 
 // Each command is a process, which takes a busy machine some seconds.
-vi.setConfig({ testTimeout: 60_000 });
 
 const HEADER =
   "id,to,state,reason,account,attempts,segments,providerMessageId,reference,position,changedAt,retryOf";

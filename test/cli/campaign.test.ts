@@ -2,13 +2,12 @@
 
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { createSimulator, type Simulator } from "../../src/simulator/server.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { accountAt, type CommandFolder, createCommandFolder } from "../support/volley-command.ts";
 
 // Each command is a process, which takes a busy machine some seconds.
-vi.setConfig({ testTimeout: 90_000 });
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[78][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const TIME = /^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;

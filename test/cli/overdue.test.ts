@@ -1,6 +1,6 @@
 // Overdue messages and their reports from the command line: two people whose reports do not come, until one does.
 
-import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import type { MessageId } from "../../src/domain/message.ts";
 import { createLedger } from "../../src/ledger/ledger.ts";
 import { createPool } from "../../src/platform/postgres.ts";
@@ -10,7 +10,6 @@ import { silent } from "../support/ledger.ts";
 import { accountAt, type CommandFolder, createCommandFolder } from "../support/volley-command.ts";
 
 // Half a dozen processes one after another, on machines that do other things meanwhile.
-vi.setConfig({ testTimeout: 120_000 });
 
 let database: TestDatabase;
 let simulator: Simulator;

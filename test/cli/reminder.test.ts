@@ -1,12 +1,11 @@
 // `volley reminder ...` in processes of its own.
 
-import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { createSimulator, type Simulator } from "../../src/simulator/server.ts";
 import { createDatabase, type TestDatabase } from "../support/database.ts";
 import { accountAt, type CommandFolder, createCommandFolder } from "../support/volley-command.ts";
 
 // Each command is a process, which takes a busy machine some seconds.
-vi.setConfig({ testTimeout: 60_000 });
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const NUMBER = "+46701740605";

@@ -104,7 +104,7 @@ it("a day's work leaves nothing on stderr that is anybody's secret", async () =>
   }
   const shown = await run(["token", "show", "--json"]);
   for (const token of tokens) expect(shown.stdout).not.toContain(token);
-}, 60_000);
+});
 
 /** Without an encryption key they lie in the engine as they are. */
 async function readTokens(): Promise<string[]> {

@@ -78,7 +78,7 @@ describe("start", () => {
     expect(await service.ask("/healthz")).toMatchObject({ status: 200 });
 
     await postgres.restart();
-    await expect.poll(async () => (await service.ask("/readyz")).status, { timeout: 15_000 }).toBe(200);
+    await expect.poll(async () => (await service.ask("/readyz")).status).toBe(200);
     await postgres.crash();
     service.signal("SIGTERM");
     const { code, stdout, stderr } = await service.ended;

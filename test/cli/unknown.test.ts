@@ -56,9 +56,7 @@ it("lists them with the reference to look for, and moves each as the person says
   expect(await show()).toMatchObject({ state: "running", counts: { accepted: 2, failed: 1, queued: 1 } });
 
   const worker = folder.start(["start", "--role", "worker"]);
-  await expect
-    .poll(async () => (await show()).state, { timeout: 20_000, interval: 250 })
-    .toBe("completed_with_failures");
+  await expect.poll(async () => (await show()).state, { interval: 250 }).toBe("completed_with_failures");
   worker.signal("SIGTERM");
   await worker.ended;
   expect(await show()).toMatchObject({ counts: { accepted: 3, failed: 1 } });

@@ -26,7 +26,7 @@ describe.each(testEngines)("queue on $name", ({ open }) => {
     await Promise.all([first.waitUntilReady(), second.waitUntilReady()]);
     await queue.add("chunk", { chunk: 1 }, { jobId: "chunk-1" });
     await queue.add("chunk", { chunk: 1 }, { jobId: "chunk-1" });
-    await expect.poll(() => seen.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => seen.length).toBe(1);
     await queue.add("chunk", {}, { jobId: "last" });
     await promise;
     expect(seen.filter((id) => id === "chunk-1")).toHaveLength(1);
@@ -61,7 +61,7 @@ describe.each(testEngines)("queue on $name", ({ open }) => {
       await queue.upsertJobScheduler("refresh", { every: 100 }, { name: "refresh", data: {} });
     }
     expect(await queue.getJobSchedulersCount()).toBe(1);
-    await expect.poll(() => runs, { timeout: 10_000 }).toBeGreaterThanOrEqual(2);
+    await expect.poll(() => runs).toBeGreaterThanOrEqual(2);
     await queue.removeJobScheduler("refresh");
     expect(await queue.getJobSchedulersCount()).toBe(0);
     await Promise.all([worker.close(), queue.close()]);

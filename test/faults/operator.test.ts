@@ -1,10 +1,8 @@
 // People who act in mid-campaign, and steps that run twice at once.
 
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { optOut } from "../support/ledger.ts";
 import { engines, openRoute, people } from "../support/route.ts";
-
-vi.setConfig({ testTimeout: 60_000 });
 
 describe.each(engines)("on engine %s", (engine) => {
   it("a paused campaign sends only what is in flight, and resumed it reaches everybody once", async () => {
@@ -23,21 +21,18 @@ describe.each(engines)("on engine %s", (engine) => {
     await route.simulator.untilAccepted("mobile-digital", 150);
     await route.pool.query("update volley.campaign set state = 'paused' where id = $1", [id]);
     // What was committed before the pause may still leave; nothing is opened after it.
-    await expect.poll(() => route.openAttempts(), { timeout: 10_000 }).toBe(0);
+    await expect.poll(() => route.openAttempts()).toBe(0);
     const before = await route.counts(id);
     const calls = route.simulator.callCount("mobile-digital") + route.simulator.callCount("sinch");
     expect(before.queued).toBeGreaterThan(1_000);
     await route.sweep();
     await expect
-      .poll(
-        async () => {
-          const { rows } = await route.pool.query(
-            "select id from volley.chunk where state = 'released' and lease is not null",
-          );
-          return rows.length;
-        },
-        { timeout: 10_000 },
-      )
+      .poll(async () => {
+        const { rows } = await route.pool.query(
+          "select id from volley.chunk where state = 'released' and lease is not null",
+        );
+        return rows.length;
+      })
       .toBe(0);
     expect(await route.counts(id)).toEqual(before);
     expect(route.simulator.callCount("mobile-digital") + route.simulator.callCount("sinch")).toBe(calls);
@@ -76,7 +71,7 @@ it("two sweeps at once have the effect of one", async () => {
   await route.work();
   const other = await route.openSet();
   await route.work(other);
-  await expect.poll(() => route.counts(id), { timeout: 10_000 }).toEqual({ unknown: 2_000 });
+  await expect.poll(() => route.counts(id)).toEqual({ unknown: 2_000 });
   await route.pool.query("update volley.attempt set settle_at = now()");
   await Promise.all([route.sweep(), route.sweep(), route.sweep()]);
   expect(await route.counts(id)).toEqual({ accepted: 2_000 });

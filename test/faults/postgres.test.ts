@@ -1,11 +1,9 @@
 // Postgres cut off and restarted in mid-campaign: nothing is sent while it is down, and what the providers said
 // meanwhile is recorded when it is back.
 
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { startPostgres } from "../support/postgres-server.ts";
 import { engines, openRoute, people } from "../support/route.ts";
-
-vi.setConfig({ testTimeout: 90_000 });
 
 describe.each(engines)("on engine %s", (engine) => {
   it("a Postgres restarted in mid-campaign costs no message and no duplicate", async () => {

@@ -1,12 +1,10 @@
 // Providers that take a message and do not say so, say it badly, refuse one of a thousand, or are not there.
 // Sinch can be asked what became of a call; mobile.digital cannot, and its unknowns stay what they are.
 
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { FaultRule } from "../../src/simulator/faults.ts";
 import { createSimulator } from "../../src/simulator/server.ts";
 import { type AccountName, openRoute, people, type Route } from "../support/route.ts";
-
-vi.setConfig({ testTimeout: 60_000 });
 
 const HANGING_CALL_MS_MAX = 500;
 
@@ -100,16 +98,13 @@ it("a batch that appears in Sinch's list late, but within the schedule, is not s
   await route.work();
   // Both batches are asked about twice, and twice Sinch does not list them.
   await expect
-    .poll(
-      async () => {
-        await route.sweep();
-        const { rows } = await route.pool.query(
-          "select distinct call_id from volley.attempt where look_ups = 2",
-        );
-        return rows.length;
-      },
-      { timeout: 10_000 },
-    )
+    .poll(async () => {
+      await route.sweep();
+      const { rows } = await route.pool.query(
+        "select distinct call_id from volley.attempt where look_ups = 2",
+      );
+      return rows.length;
+    })
     .toBe(2);
   expect(await route.counts(id)).toEqual({ unknown: 2_000 });
   route.simulator.setFaults("sinch", []);
@@ -129,7 +124,7 @@ it("look-ups that fail prove nothing and are asked again", async () => {
   const id = await route.accept(people("sinch", 1_000));
   await route.start(id);
   await route.work();
-  await expect.poll(() => route.counts(id), { timeout: 10_000 }).toEqual({ unknown: 1_000 });
+  await expect.poll(() => route.counts(id)).toEqual({ unknown: 1_000 });
   // As if the half minute between two questions had passed each time.
   for (let asked = 1; asked <= 4; asked += 1) {
     expect(await route.counts(id)).toEqual({ unknown: 1_000 });
@@ -171,7 +166,7 @@ it.each(["sinch", "mobile-digital"] as const)(
     const { account: down } = route.parts.accounts.get(account) ?? {};
     if (down === undefined) throw new Error("no such account");
     await expect
-      .poll(async () => (await route.parts.limiter.state(down)).reason, { timeout: 20_000, interval: 20 })
+      .poll(async () => (await route.parts.limiter.state(down)).reason, { interval: 20 })
       .toBe("connect-refused");
     const back = await createSimulator({ port: Number(new URL(url).port), keepDetails: true });
     try {

@@ -1,13 +1,11 @@
 // Redis emptied, killed or not there yet: the ledger rebuilds what the queue lost, unaided.
 
 import { createConnection } from "node:net";
-import { expect, it, onTestFinished, vi } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import { findFreePort } from "../../src/platform/free-port.ts";
 import { startRedis } from "../support/redis.ts";
 import type { RedisServer } from "../support/redis-server.ts";
 import { openRoute, people } from "../support/route.ts";
-
-vi.setConfig({ testTimeout: 90_000 });
 
 /** Slow enough that the fault falls into the campaign's middle. */
 const SLOW = { sinch: { segmentsPerSecond: 2_000 }, "mobile-digital": { requestsPerSecond: 100 } };

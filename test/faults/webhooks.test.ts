@@ -1,15 +1,13 @@
 // Customers' receivers that are slow, and workers that die while they call one: fault 29, on the whole route.
 
 import type { ServerResponse } from "node:http";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { type EventType, eventTypes } from "../../src/domain/event.ts";
 import { acceptEndpoint } from "../../src/intake/accept-endpoint.ts";
 import { openQueue, WEBHOOK_QUEUE } from "../../src/queue/queues.ts";
 import { type ReceivedCall, startHttpServer } from "../support/http-server.ts";
 import { silent } from "../support/ledger.ts";
 import { engines, openRoute, people, type Route } from "../support/route.ts";
-
-vi.setConfig({ testTimeout: 60_000 });
 
 const settings = { webhooks: { allowPrivateAddresses: true } };
 const PATIENCE = { timeout: 30_000, interval: 50 };

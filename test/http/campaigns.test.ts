@@ -56,7 +56,7 @@ it("a campaign from draft to its end, through a worker", async () => {
   const worker = await startWorker(api.parts);
   try {
     await expect
-      .poll(() => show(body.id), { timeout: 20_000 })
+      .poll(() => show(body.id))
       .toMatchObject({
         state: "completed",
         total: 50,
@@ -244,7 +244,7 @@ describe("moves", () => {
     expect((await move(id, "pause")).status).toBe(409);
     expect((await move(id, "resume")).body.state).toBe("running");
     expect((await move(id, "cancel")).body.state).toBe("cancelled");
-    await expect.poll(() => show(id), { timeout: 10_000 }).toMatchObject({ counts: { cancelled: 10 } });
+    await expect.poll(() => show(id)).toMatchObject({ counts: { cancelled: 10 } });
     expect((await move(id, "resume")).status).toBe(409);
   });
 

@@ -28,7 +28,7 @@ const setRefused = (numbers: readonly string[]) =>
   );
 
 async function finished(id: string, state: string) {
-  await expect.poll(async () => (await show(id)).state, { timeout: 20_000 }).toBe(state);
+  await expect.poll(async () => (await show(id)).state).toBe(state);
 }
 
 it("a campaign's failed messages go on as a new campaign that names the first", async () => {
@@ -63,9 +63,7 @@ it("of ten at once, each single message is taken by one", async () => {
   );
   const ids: string[] = sent.map(({ body }) => body.id);
   const stateOf = async (id: string) => (await api.call(`/v1/messages/${id}`)).body.state;
-  await expect
-    .poll(() => Promise.all(ids.map(stateOf)), { timeout: 20_000 })
-    .toEqual(["rejected", "rejected"]);
+  await expect.poll(() => Promise.all(ids.map(stateOf))).toEqual(["rejected", "rejected"]);
   setRefused([]);
   const replies = await Promise.all(
     Array.from({ length: 10 }, (_, index) =>

@@ -132,7 +132,7 @@ it("looks once for all listeners, and not at all when nobody listens", async () 
     await late.ended;
     return looks.count - before;
   };
-  await expect.poll(lookOfOne, { timeout: 20_000 }).toBe(1);
+  await expect.poll(lookOfOne).toBe(1);
 });
 
 it("a look that fails ends no stream, and the next one tells what was missed", async () => {
@@ -167,7 +167,7 @@ it("has a bound: one listener more is told to come back", async () => {
   expect(third.status).toBe(503);
   expect(third.headers.get("retry-after")).toBe("10");
   first?.hangUp();
-  await expect.poll(async () => (await listen(own)).status, { timeout: 20_000 }).toBe(200);
+  await expect.poll(async () => (await listen(own)).status).toBe(200);
 });
 
 it("drops a listener who does not take what it is told, and keeps the server", async () => {

@@ -1,7 +1,7 @@
 // Each step with real parts, wrapped to die or to fail at ledger call 1, 2, 3 ..., and run again by another
 // process after the dead one's lease.
 
-import { expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import { type ReconcileParts, reconcile } from "../../jobs/reconcile.ts";
 import { sendChunk } from "../../jobs/send-chunk.ts";
 import type { CampaignId } from "../../src/domain/message.ts";
@@ -9,8 +9,6 @@ import { createCircuits } from "../../src/limits/circuit.ts";
 import { createDyingParts, type Death, deaths } from "../support/dying-parts.ts";
 import { silent } from "../support/ledger.ts";
 import { type AccountName, openRoute, type Person, people, type Route } from "../support/route.ts";
-
-vi.setConfig({ testTimeout: 60_000 });
 
 /** More than a step here ever makes; a bound, so that a loop that never ends fails. */
 const CALLS_MAX = 60;
@@ -93,7 +91,7 @@ async function finish(route: Route, id: CampaignId, payload: Parameters<typeof s
         await sendChunk(route.parts, payload, LIVING);
         return (await route.parts.ledger.campaigns.find(id))?.finishedAt ?? null;
       },
-      { timeout: 15_000, interval: 50 },
+      { interval: 50 },
     )
     .not.toBeNull();
   return (await route.parts.ledger.campaigns.find(id))?.state;

@@ -94,11 +94,11 @@ test("an outage is one line when it begins and one when it ends, without the pas
   onTestFinished(() => redis.disconnect());
   expect(await redis.ping()).toBe("PONG");
   await first.stop();
-  await expect.poll(() => lines, { timeout: 10_000 }).toHaveLength(1);
+  await expect.poll(() => lines).toHaveLength(1);
   await expect(redis.ping()).rejects.toThrow();
   const second = await startRedis(["--requirepass", "hunter2", "--port", String(first.port)]);
   onTestFinished(second.stop);
-  await expect.poll(() => lines, { timeout: 10_000 }).toHaveLength(2);
+  await expect.poll(() => lines).toHaveLength(2);
   expect(await redis.ping()).toBe("PONG");
   expect(lines.join()).not.toContain("hunter2");
 });

@@ -108,7 +108,7 @@ describe.each(testEngines)("on $name", ({ open }) => {
     // Each is run again; how often it was before another, which was longer on its way back, is chance.
     const runs = ["1", "2", "3"].map((id) => step.runs.filter(({ chunk }) => chunk === id).length);
     expect(Math.min(...runs)).toBeGreaterThanOrEqual(2);
-    await expect.poll(() => account.size(), { timeout: 5_000 }).toBe(0);
+    await expect.poll(() => account.size()).toBe(0);
   });
 
   it("close takes no more jobs, aborts the steps and waits for them", async () => {

@@ -31,7 +31,7 @@ async function untilHalfSent(route: Route): Promise<void> {
 
 /** Resolves when nothing is in flight any more. */
 async function untilStill(route: Route): Promise<void> {
-  await expect.poll(() => route.openAttempts(), { timeout: 10_000 }).toBe(0);
+  await expect.poll(() => route.openAttempts()).toBe(0);
 }
 
 function stateOf(route: Route, id: CampaignId) {
@@ -71,13 +71,10 @@ describe.each(engines)("on engine %s", (engine) => {
     await route.parts.ledger.campaigns.cancel(id);
     const cancelledAt = await now(route);
     await expect
-      .poll(
-        async () => {
-          await route.sweep();
-          return (await route.parts.ledger.campaigns.find(id))?.finishedAt ?? null;
-        },
-        { timeout: 20_000 },
-      )
+      .poll(async () => {
+        await route.sweep();
+        return (await route.parts.ledger.campaigns.find(id))?.finishedAt ?? null;
+      })
       .not.toBeNull();
     expect(await openedSince(route, cancelledAt)).toBe(0);
     const { accepted = 0, cancelled = 0, ...others } = await route.counts(id);
@@ -120,7 +117,7 @@ it("whoever has quiet hours is not written to, others are", async () => {
   const id = await route.accept([...people("sinch", 20), ...people("mobile-digital", 20)]);
   await route.start(id);
   await route.work();
-  await expect.poll(() => route.counts(id), { timeout: 10_000 }).toEqual({ accepted: 20, queued: 20 });
+  await expect.poll(() => route.counts(id)).toEqual({ accepted: 20, queued: 20 });
   await route.sweep();
   expect(route.simulator.accepted("sinch")).toBe(0);
   const { rows } = await route.pool.query<{ state: string; waits: boolean }>(
@@ -153,9 +150,7 @@ it("a message that is scheduled leaves when its time has come, and not before", 
   await route.work();
   await releaseDue(route.parts);
   expect((await route.parts.ledger.messages.find(id))?.state).toBe("scheduled");
-  await expect
-    .poll(async () => (await route.parts.ledger.messages.find(id))?.state, { timeout: 15_000 })
-    .toBe("accepted");
+  await expect.poll(async () => (await route.parts.ledger.messages.find(id))?.state).toBe("accepted");
   const { rows } = await route.pool.query<{ opened_at: Date }>("select opened_at from volley.message");
   expect(rows[0]?.opened_at.getTime()).toBeGreaterThanOrEqual(dueAt.getTime());
   expect(route.simulator.accepted("sinch")).toBe(1);

@@ -1,11 +1,9 @@
 // Routes through four providers: who sends what, and what goes on through another account when one cannot send.
 // The providers' journals have the last word: nobody twice, nobody missed.
 
-import { expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import type { AccountName } from "../support/route.ts";
 import { openRoute, people, type Route } from "../support/route.ts";
-
-vi.setConfig({ testTimeout: 90_000 });
 
 const all: readonly AccountName[] = ["sinch", "infobip", "smscx", "mobile-digital"];
 

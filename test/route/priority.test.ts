@@ -34,9 +34,7 @@ describe.each(engines)("on engine %s", (engine) => {
     await sendCode(route, CODE_TO);
     // Those that waited before it, if they were asked for already, and one that had the right to its turn.
     expect(await overtaken).toBeLessThanOrEqual(openPlaces(IN_FLIGHT) + 1);
-    await expect
-      .poll(() => route.simulator.texts("mobile-digital", CODE_TO), { timeout: 10_000 })
-      .toHaveLength(1);
+    await expect.poll(() => route.simulator.texts("mobile-digital", CODE_TO)).toHaveLength(1);
     await route.parts.ledger.campaigns.cancel(id);
   });
 

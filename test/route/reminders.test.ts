@@ -47,8 +47,7 @@ async function states(route: Route): Promise<string[]> {
   return rows.map(({ state }) => state).sort();
 }
 
-const untilStates = (route: Route, expected: string[]) =>
-  expect.poll(() => states(route), { timeout: 20_000 }).toEqual(expected);
+const untilStates = (route: Route, expected: string[]) => expect.poll(() => states(route)).toEqual(expected);
 
 async function jobs(route: Route): Promise<number> {
   let count = 0;

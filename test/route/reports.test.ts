@@ -1,12 +1,10 @@
 // Reports and inbound SMS over the whole route: simulated providers bring them to the real door, in every disorder,
 // and the ledger ends with what each provider reported.
 
-import { expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import type { CampaignId } from "../../src/domain/message.ts";
 import type { ReportSettings } from "../../src/simulator/report-settings.ts";
 import { type AccountName, engines, openRoute, people, type Route } from "../support/route.ts";
-
-vi.setConfig({ testTimeout: 90_000 });
 
 const reporting = ["sinch", "infobip", "smscx"] as const;
 const SETTLE_MS_MAX = 30_000;

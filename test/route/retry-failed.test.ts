@@ -1,13 +1,11 @@
 // Retries over the whole route: what one provider did not bring goes on through another, and the providers' journals
 // show nobody twice.
 
-import { expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import type { CampaignId } from "../../src/domain/message.ts";
 import { acceptMessage } from "../../src/intake/accept-message.ts";
 import { type RetryRequest, retryCampaign, retryMessages } from "../../src/intake/retry-failed.ts";
 import { engines, openRoute, people, type Route } from "../support/route.ts";
-
-vi.setConfig({ testTimeout: 90_000 });
 
 const PEOPLE = 300;
 const REJECTED = 40;

@@ -19,12 +19,12 @@ export async function cross<One, Other>(
     await holder.query("begin");
     await holder.query(`select from volley.${lock.table} where id = $1 for update`, [lock.id]);
     const first = one();
-    await expect.poll(() => waiting(pool), { timeout: 5_000 }).toBe(1);
+    await expect.poll(() => waiting(pool)).toBe(1);
     let ended = false;
     const second = other().finally(() => {
       ended = true;
     });
-    await expect.poll(async () => ended || (await waiting(pool)) === 2, { timeout: 5_000 }).toBe(true);
+    await expect.poll(async () => ended || (await waiting(pool)) === 2).toBe(true);
     await holder.query("commit");
     return await Promise.all([first, second]);
   } finally {

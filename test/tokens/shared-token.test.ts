@@ -130,9 +130,7 @@ describe.each(testEngines)("the shared token on $name", ({ open }) => {
     );
     held[0]?.();
     for (const process of [one, other, young]) {
-      await expect
-        .poll(async () => (await process.get(account))?.value.reveal(), { timeout: 15_000 })
-        .toBe("new");
+      await expect.poll(async () => (await process.get(account))?.value.reveal()).toBe("new");
     }
     expect(callsAt.length).toBe(2);
   });
@@ -268,7 +266,7 @@ describe.each(testEngines)("the shared token on $name", ({ open }) => {
     answerWith(failing);
     advance(HOUR_MS - 5 * MINUTE_MS);
     expect(await generations([tokens.get(account)])).toEqual(new Set([1]));
-    await expect.poll(() => callsAt.length, { timeout: 15_000 }).toBe(4);
+    await expect.poll(() => callsAt.length).toBe(4);
     expect(await generations([tokens.get(account), tokens.get(account)])).toEqual(new Set([1]));
     advance(5 * MINUTE_MS);
     await expect(tokens.get(account)).rejects.toMatchObject({ code: "token_unavailable" });
@@ -331,7 +329,7 @@ describe.each(testEngines)("the shared token on $name", ({ open }) => {
     const late = startProcess(null, briefly).get(account);
     await called;
     const theft = { holder: "thief", generation: 0, holdMs: 60_000 };
-    await expect.poll(() => cells.lease(account.name, theft), { timeout: 15_000 }).toBe("granted");
+    await expect.poll(() => cells.lease(account.name, theft)).toBe("granted");
     expect(
       await cells.write(account.name, { holder: "thief", sealed: "plain:stolen", lifeMs: HOUR_MS }),
     ).toBe(true);
