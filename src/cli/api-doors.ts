@@ -4,10 +4,10 @@ import { testWebhook } from "../../jobs/deliver-webhook.ts";
 import { takeBack } from "../../jobs/reconcile.ts";
 import { releaseCampaign } from "../../jobs/release-campaign.ts";
 import type { ApiDoors } from "../http/doors.ts";
+import { inBackground } from "../library/background.ts";
 import type { Parts } from "../parts.ts";
 
 export function apiDoors(parts: Parts): ApiDoors {
-  const inBackground = (work: Promise<void>) => void work.catch(() => undefined);
   return {
     ...parts,
     testWebhook: (id) => testWebhook(parts, id),

@@ -1,23 +1,11 @@
 // The words and options of `volley campaign`; what they do is imported when it is run.
 
 import { type Command, Option } from "commander";
-import { type MessageClass, messageStates } from "../domain/message.ts";
+import { messageStates } from "../domain/message.ts";
 import { addRetryOptions, RETRY_HELP } from "./retry-options.ts";
-import type { GlobalOptions } from "./run.ts";
+import { classOption, count, type Global } from "./shared-options.ts";
 
-/** `count` reads a whole number from 1 to 500. */
-export function addCampaignCommands(
-  campaign: Command,
-  {
-    global,
-    count,
-    classOption,
-  }: {
-    readonly global: () => GlobalOptions;
-    readonly count: (text: string) => number;
-    readonly classOption: (fallback: MessageClass) => Option;
-  },
-): void {
+export function addCampaignCommands(campaign: Command, global: Global): void {
   campaign
     .command("create")
     .description("read recipients from a CSV file and send the template to each of them once")

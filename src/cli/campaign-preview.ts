@@ -2,7 +2,7 @@
 // a dry run nothing stays.
 
 import { formatMicros } from "../domain/price.ts";
-import type { CampaignDraft } from "../intake/campaign-draft.ts";
+import { type CampaignDraft, draftOf } from "../intake/campaign-draft.ts";
 import { type Preview, previewCampaign, type Share, tryCampaign } from "../intake/preview.ts";
 import { showPreview } from "../intake/show-preview.ts";
 import { type CreateOptions, campaignId, findCampaign, readRecipients, reportRefusals } from "./campaign.ts";
@@ -14,8 +14,7 @@ const COUNTRIES_SHOWN = 20;
 export async function previewOne(text: string, options: GlobalOptions & { json?: boolean }): Promise<void> {
   const id = campaignId(text);
   await withLedger(options, async (parts) => {
-    const { sender, ...found } = await findCampaign(parts, id);
-    const preview = await previewCampaign(parts, { ...found, from: sender }, parts.rules);
+    const preview = await previewCampaign(parts, draftOf(await findCampaign(parts, id)), parts.rules);
     if (options.json === true) printJson(showPreview(preview));
     else printPreview(preview);
   });

@@ -3,9 +3,9 @@
 import type { Command } from "commander";
 import { apiScopes } from "../domain/api-key.ts";
 import { listed } from "./listed.ts";
-import type { GlobalOptions } from "./run.ts";
+import type { Global } from "./shared-options.ts";
 
-export function addKeyCommands(key: Command, { global }: { readonly global: () => GlobalOptions }): void {
+export function addKeyCommands(key: Command, global: Global): void {
   key
     .command("create")
     .description("a new key, printed once on stdout")

@@ -3,13 +3,9 @@
 import { type Command, Option } from "commander";
 import { messageStates } from "../domain/message.ts";
 import { addRetryOptions, RETRY_HELP } from "./retry-options.ts";
-import type { GlobalOptions } from "./run.ts";
+import { count, type Global } from "./shared-options.ts";
 
-/** `count` reads a whole number from 1 to 500. */
-export function addMessageCommands(
-  message: Command,
-  { global, count }: { readonly global: () => GlobalOptions; readonly count: (text: string) => number },
-): void {
+export function addMessageCommands(message: Command, global: Global): void {
   message
     .command("show <id>")
     .description("a message and its attempts")

@@ -1,13 +1,9 @@
 // The words and options of `volley opt-out`; what they do is imported when it is run.
 
 import type { Command } from "commander";
-import type { GlobalOptions } from "./run.ts";
+import { count, type Global } from "./shared-options.ts";
 
-/** `count` reads a whole number from 1 to 500. */
-export function addOptOutCommands(
-  optOut: Command,
-  { global, count }: { readonly global: () => GlobalOptions; readonly count: (text: string) => number },
-): void {
+export function addOptOutCommands(optOut: Command, global: Global): void {
   optOut
     .command("add <number>")
     .description("opt a person out; what still waits for the person is not sent")

@@ -2,8 +2,7 @@
 //
 // A command is imported when it is run: --help and a mistyped option answer at once, without database and queue.
 
-import { Command, Option } from "commander";
-import { type MessageClass, messageClasses } from "../domain/message.ts";
+import { Command } from "commander";
 import { addCampaignCommands } from "./campaign-commands.ts";
 import { addKeyCommands } from "./key-commands.ts";
 import { addMessageCommands } from "./message-commands.ts";
@@ -11,11 +10,9 @@ import { addOptOutCommands } from "./opt-out-commands.ts";
 import { addReminderCommands } from "./reminder-commands.ts";
 import type { GlobalOptions } from "./run.ts";
 import { addServiceCommands } from "./service-commands.ts";
+import { classOption, count, type Global } from "./shared-options.ts";
 import { addUnknownCommands } from "./unknown-commands.ts";
 import { addWebhookCommands } from "./webhook-commands.ts";
-import { wholeNumber } from "./whole-number.ts";
-
-const ROWS_MAX = 500;
 
 export function createProgram(): Command {
   const program = new Command("volley")
@@ -29,36 +26,24 @@ export function createProgram(): Command {
     .exitOverride();
 
   const global = () => program.opts<GlobalOptions>();
-  const count = wholeNumber(1, ROWS_MAX);
   const group = (name: string, description: string) => program.command(name).description(description);
 
-  addServiceCommands(program, { global });
+  addServiceCommands(program, global);
   addSend(program, global);
-  addCampaignCommands(group("campaign", "campaigns: one template to many recipients"), {
-    global,
-    count,
-    classOption,
-  });
-  addReminderCommands(group("reminder", "messages under a key, kept for their time"), {
-    global,
-    count,
-    classOption,
-  });
-  addMessageCommands(group("message", "messages and what became of them"), { global, count });
-  addUnknownCommands(group("unknown", "messages of which nobody knows whether they were sent"), {
-    global,
-    count,
-  });
-  addOptOutCommands(group("opt-out", "people who do not want to be written to"), { global, count });
+  addCampaignCommands(group("campaign", "campaigns: one template to many recipients"), global);
+  addReminderCommands(group("reminder", "messages under a key, kept for their time"), global);
+  addMessageCommands(group("message", "messages and what became of them"), global);
+  addUnknownCommands(group("unknown", "messages of which nobody knows whether they were sent"), global);
+  addOptOutCommands(group("opt-out", "people who do not want to be written to"), global);
   addErase(program, global);
-  addWebhookCommands(group("webhook", "endpoints that hear of events"), { global, count });
-  addKeyCommands(group("key", "keys of the HTTP API"), { global });
-  addReport(group("report", "delivery reports"), { global, count });
+  addWebhookCommands(group("webhook", "endpoints that hear of events"), global);
+  addKeyCommands(group("key", "keys of the HTTP API"), global);
+  addReport(group("report", "delivery reports"), global);
   addToken(group("token", "the accounts' shared OAuth2 tokens"), global);
   return program;
 }
 
-function addSend(program: Command, global: () => GlobalOptions): void {
+function addSend(program: Command, global: Global): void {
   program
     .command("send")
     .description("send one message")
@@ -89,7 +74,7 @@ Examples:
     });
 }
 
-function addErase(program: Command, global: () => GlobalOptions): void {
+function addErase(program: Command, global: Global): void {
   program
     .command("erase <number>")
     .description("forget a person: number, texts and what the person wrote; an opt-out holds")
@@ -105,10 +90,7 @@ function addErase(program: Command, global: () => GlobalOptions): void {
     });
 }
 
-function addReport(
-  report: Command,
-  { global, count }: { readonly global: () => GlobalOptions; readonly count: (text: string) => number },
-): void {
+function addReport(report: Command, global: Global): void {
   report
     .command("strangers")
     .description("the newest reports that nobody could find a message for")
@@ -120,7 +102,7 @@ function addReport(
     });
 }
 
-function addToken(token: Command, global: () => GlobalOptions): void {
+function addToken(token: Command, global: Global): void {
   token
     .command("show")
     .description("age, life and generation of each; never the token itself")
@@ -136,12 +118,6 @@ function addToken(token: Command, global: () => GlobalOptions): void {
       const { refreshToken } = await import("./token.ts");
       await refreshToken(account, global());
     });
-}
-
-function classOption(fallback: MessageClass): Option {
-  return new Option("--class <class>", "what may be done when nobody knows whether it was sent")
-    .choices(messageClasses)
-    .default(fallback);
 }
 
 /**

@@ -1,25 +1,12 @@
 // The words and options of `volley reminder`; what they do is imported when it is run.
 
-import type { Command, Option } from "commander";
-import type { MessageClass } from "../domain/message.ts";
-import type { GlobalOptions } from "./run.ts";
+import type { Command } from "commander";
+import { classOption, count, type Global } from "./shared-options.ts";
 
 const ZONE_HELP =
   'the zone of local times and of --repeat: Europe/Stockholm, or "recipient" for the number\'s own';
 
-/** `count` reads a whole number from 1 to 500. */
-export function addReminderCommands(
-  reminder: Command,
-  {
-    global,
-    count,
-    classOption,
-  }: {
-    readonly global: () => GlobalOptions;
-    readonly count: (text: string) => number;
-    readonly classOption: (fallback: MessageClass) => Option;
-  },
-): void {
+export function addReminderCommands(reminder: Command, global: Global): void {
   reminder
     .command("create")
     .description("keep a message for a time, under a key; again with the same key: change it")

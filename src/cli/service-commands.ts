@@ -3,13 +3,10 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { keepHeapSmall } from "../platform/small-heap.ts";
 import { roles } from "./roles.ts";
-import type { GlobalOptions } from "./run.ts";
+import type { Global } from "./shared-options.ts";
 import { wholeNumber } from "./whole-number.ts";
 
-export function addServiceCommands(
-  program: Command,
-  { global }: { readonly global: () => GlobalOptions },
-): void {
+export function addServiceCommands(program: Command, global: Global): void {
   program
     .command("demo")
     .description("the whole system on this machine: database, workers and simulated providers, one campaign")

@@ -1,13 +1,9 @@
 // The words and options of `volley unknown`; what they do lives in unknown.ts, imported when it is run.
 
 import { type Command, Option } from "commander";
-import type { GlobalOptions } from "./run.ts";
+import { count, type Global } from "./shared-options.ts";
 
-/** `count` reads a whole number from 1 to 500. */
-export function addUnknownCommands(
-  unknown: Command,
-  { global, count }: { readonly global: () => GlobalOptions; readonly count: (text: string) => number },
-): void {
+export function addUnknownCommands(unknown: Command, global: Global): void {
   unknown
     .command("list")
     .description("the oldest unknown messages, with the reference to look for at the provider")

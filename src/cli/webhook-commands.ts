@@ -3,16 +3,12 @@
 import type { Command } from "commander";
 import { eventTypes } from "../domain/event.ts";
 import { listed } from "./listed.ts";
-import type { GlobalOptions } from "./run.ts";
+import { count, type Global } from "./shared-options.ts";
 
 const EXAMPLE =
   "volley webhook add https://example.com/sms-events --events message.delivered,message.undelivered";
 
-/** `count` reads a whole number from 1 to 500. */
-export function addWebhookCommands(
-  webhook: Command,
-  { global, count }: { readonly global: () => GlobalOptions; readonly count: (text: string) => number },
-): void {
+export function addWebhookCommands(webhook: Command, global: Global): void {
   webhook
     .command("add <url>")
     .description("send events there; prints the endpoint's id and, once, the secret that signs them")

@@ -7,6 +7,7 @@ import type { Account } from "../domain/account.ts";
 import { VolleyError } from "../domain/errors.ts";
 import { formatMicros } from "../domain/price.ts";
 import type { DayUse } from "../ledger/account-days.ts";
+import { inTime } from "../platform/in-time.ts";
 import { type account, accountList, accountParams, token } from "./contract/accounts.ts";
 import type { Api, ApiDoors } from "./doors.ts";
 import { notFound } from "./problem.ts";
@@ -93,20 +94,10 @@ export async function coordinationOf(
   account: Account,
 ): Promise<Pick<AccountView, "coordination" | "token" | "pause">> {
   const asked = Promise.all([tokens.show(account), limiter.state(account)]);
-  const known = await inTime(asked).catch(() => null);
+  // With Redis away a question may wait for ever.
+  const known = await inTime(asked, ENGINE_MS_MAX, () => null).catch(() => null);
   if (known === null) return { coordination: "unreachable", token: null, pause: null };
   const [shown, { pausedMs, reason }] = known;
   const pause = pausedMs > 0 ? { remainingMs: pausedMs, reason } : null;
   return { coordination: "ok", token: shown, pause };
-}
-
-/** With Redis away a question may wait for ever. Null: no answer in time. */
-async function inTime<T>(asked: Promise<T>): Promise<T | null> {
-  const { promise, resolve } = Promise.withResolvers<null>();
-  const timer = setTimeout(resolve, ENGINE_MS_MAX, null);
-  try {
-    return await Promise.race([asked, promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -7,6 +7,7 @@ import { VolleyError } from "../domain/errors.ts";
 import type { CampaignId } from "../domain/message.ts";
 import { editDraft } from "../intake/edit-draft.ts";
 import type { Deletion } from "../ledger/delete-campaign.ts";
+import { inTime } from "../platform/in-time.ts";
 import { findCampaign, toCampaign } from "./campaigns.ts";
 import { campaign, campaignParams, deletedCampaign, draftChange } from "./contract/campaigns.ts";
 import type { Api, ApiDoors } from "./doors.ts";
@@ -55,7 +56,7 @@ export function addCampaignChanges(api: Api, doors: ApiDoors): void {
       },
     },
     async ({ params: { id } }, reply) => {
-      const end = await inTime(startDeletion(id));
+      const end = await inTime(startDeletion(id), DELETE_WAIT_MS, () => "goes-on" as const);
       if (end === "goes-on") return reply.code(202).send({ id, deleted: false });
       expectDeleted(end);
       return reply.code(200).send({ id, deleted: true });
@@ -94,14 +95,4 @@ function expectDeleted(end: Deletion): void {
       : "Cancel it first.";
   const state = end.state.replaceAll("_", " ");
   throw new VolleyError("state_conflict", `Cannot delete the campaign: it is ${state}. ${advice}`);
-}
-
-async function inTime<T>(work: Promise<T>): Promise<T | "goes-on"> {
-  const { promise, resolve } = Promise.withResolvers<"goes-on">();
-  const timer = setTimeout(resolve, DELETE_WAIT_MS, "goes-on");
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -1,18 +1,22 @@
 // [0] What a campaign would be. It reads every message, a second for some hundred thousand, so that few may ask at once.
 
+import { draftOf } from "../intake/campaign-draft.ts";
 import { previewCampaign } from "../intake/preview.ts";
 import { showPreview } from "../intake/show-preview.ts";
+import { createAtOnce } from "./at-once.ts";
 import { findCampaign } from "./campaigns.ts";
 import { campaignParams } from "./contract/campaigns.ts";
 import { preview } from "./contract/preview.ts";
 import type { Api, ApiDoors } from "./doors.ts";
-import { refuse } from "./problem.ts";
 
 /** In one process. */
 const PREVIEWS_AT_ONCE_MAX = 4;
 
 export function addCampaignPreview(api: Api, doors: ApiDoors): void {
-  let running = 0;
+  const inTurn = createAtOnce(PREVIEWS_AT_ONCE_MAX, {
+    detail: "Too many previews are being made. Try again when they are done.",
+    retryAfterSeconds: 5,
+  });
 
   api.get(
     "/campaigns/:id/preview",
@@ -30,20 +34,8 @@ export function addCampaignPreview(api: Api, doors: ApiDoors): void {
       },
     },
     async ({ params: { id } }) => {
-      const { sender, ...found } = await findCampaign(doors, id);
-      if (running >= PREVIEWS_AT_ONCE_MAX) {
-        throw refuse({
-          code: "unavailable",
-          detail: "Too many previews are being made. Try again when they are done.",
-          headers: { "retry-after": "5" },
-        });
-      }
-      running += 1;
-      try {
-        return showPreview(await previewCampaign(doors, { ...found, from: sender }, doors.rules));
-      } finally {
-        running -= 1;
-      }
+      const found = await findCampaign(doors, id);
+      return inTurn(async () => showPreview(await previewCampaign(doors, draftOf(found), doors.rules)));
     },
   );
 }

@@ -10,6 +10,7 @@ import { readStoredTemplate } from "../domain/batch.ts";
 import { VolleyError } from "../domain/errors.ts";
 import type { CountryCode } from "../domain/phone-number.ts";
 import { addRecipients, type Recipients } from "../intake/add-recipients.ts";
+import { draftOf } from "../intake/campaign-draft.ts";
 import { readCsv } from "../intake/csv.ts";
 import { readNdjson } from "../intake/ndjson.ts";
 import { findPhoneColumn } from "../intake/phone-column.ts";
@@ -61,7 +62,7 @@ function addUpload(api: Api, doors: ApiDoors): void {
       const opened = headers["content-type"]?.startsWith(NDJSON)
         ? fromNdjson(body, campaign, query.country)
         : await fromCsv(body, query);
-      const draft = { ...campaign, from: campaign.sender };
+      const draft = draftOf(campaign);
       return addRecipients(doors, draft, opened, { rules: doors.rules });
     },
   );

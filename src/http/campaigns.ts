@@ -5,7 +5,7 @@ import { readStoredTemplate } from "../domain/batch.ts";
 import type { CampaignId } from "../domain/message.ts";
 import { openStates } from "../domain/message.ts";
 import { addRecipients } from "../intake/add-recipients.ts";
-import { type CampaignDraft, createDraft, startCampaign } from "../intake/campaign-draft.ts";
+import { type CampaignDraft, createDraft, draftOf, startCampaign } from "../intake/campaign-draft.ts";
 import { expectMoved } from "../intake/expect-moved.ts";
 import { recipientsOf } from "../intake/recipient-objects.ts";
 import type { Moved } from "../ledger/campaign-moves.ts";
@@ -181,10 +181,9 @@ function newbornOf(id: CampaignId, draft: CampaignDraft, upload: Refused | null)
   };
 }
 
-export function toCampaign({ sender, rate: _rate, ...found }: Campaign): z.output<typeof campaign> {
+export function toCampaign({ rate: _rate, ...found }: Campaign): z.output<typeof campaign> {
   return {
-    ...found,
-    from: sender,
+    ...draftOf(found),
     createdAt: found.createdAt.toISOString(),
     startAt: found.startAt?.toISOString() ?? null,
     startedAt: found.startedAt?.toISOString() ?? null,

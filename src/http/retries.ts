@@ -6,12 +6,12 @@
 
 import { VolleyError } from "../domain/errors.ts";
 import { type RetryRequest, retryCampaign, retryMessages } from "../intake/retry-failed.ts";
+import { createAtOnce } from "./at-once.ts";
 import { campaignParams } from "./contract/campaigns.ts";
 import { onceHeaders } from "./contract/fields.ts";
 import { retriedCampaign, retriedMessages, retryWish } from "./contract/retries.ts";
 import type { Api, ApiDoors } from "./doors.ts";
 import { createOnce } from "./once.ts";
-import { refuse } from "./problem.ts";
 
 /** In one process; each uses a connection to the database at a time, and one more under an idempotency key. */
 const RETRIES_AT_ONCE_MAX = 4;
@@ -21,22 +21,10 @@ const DESCRIPTION =
 
 export function addRetries(api: Api, doors: ApiDoors): void {
   const { rules, enqueue, releaseCampaign } = doors;
-  let running = 0;
-  async function inTurn<T>(retry: () => Promise<T>): Promise<T> {
-    if (running >= RETRIES_AT_ONCE_MAX) {
-      throw refuse({
-        code: "unavailable",
-        detail: "Other retries are running. Try again when they are done.",
-        headers: { "retry-after": "10" },
-      });
-    }
-    running += 1;
-    try {
-      return await retry();
-    } finally {
-      running -= 1;
-    }
-  }
+  const inTurn = createAtOnce(RETRIES_AT_ONCE_MAX, {
+    detail: "Other retries are running. Try again when they are done.",
+    retryAfterSeconds: 10,
+  });
 
   api.post(
     "/campaigns/:id/retry-failed",

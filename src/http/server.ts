@@ -5,6 +5,7 @@ import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import Fastify, { type FastifyInstance, type FastifyReply } from "fastify";
 import { VolleyError } from "../domain/errors.ts";
+import { inTime } from "../platform/in-time.ts";
 import { type ApiBounds, addApi } from "./api.ts";
 import { addDashboard } from "./dashboard.ts";
 import type { ApiDoors } from "./doors.ts";
@@ -131,22 +132,14 @@ function statusOf(error: unknown): number {
 function addHealth(app: FastifyInstance, readiness: Readiness): void {
   app.get("/healthz", async () => ({ status: "ok" }));
   app.get("/readyz", async (_, reply) => {
-    const faults = await inTime(readiness()).catch(() => ["checks: failed"]);
+    // A database that does not answer at all is a reason too; whoever asks gives up sooner than we would.
+    const faults = await inTime(readiness(), READINESS_MS_MAX, () => ["checks: no answer in time"]).catch(
+      () => ["checks: failed"],
+    );
     return reply
       .code(faults.length === 0 ? 200 : 503)
       .send({ status: faults.length === 0 ? "ready" : "not ready", faults });
   });
-}
-
-/** A database that does not answer at all is a reason too; whoever asks gives up sooner than we would. */
-async function inTime(asked: Promise<readonly string[]>): Promise<readonly string[]> {
-  const { promise, resolve } = Promise.withResolvers<readonly string[]>();
-  const timer = setTimeout(resolve, READINESS_MS_MAX, ["checks: no answer in time"]);
-  try {
-    return await Promise.race([asked, promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 function listenError(error: unknown, host: string, port: number): unknown {

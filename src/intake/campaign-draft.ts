@@ -26,6 +26,11 @@ export type CampaignDraft = {
 
 const NAME_CHARACTERS_MAX = 200;
 
+/** What the ledger keeps, in the words of the intake. */
+export function draftOf<Kept extends { readonly sender: string | null }>({ sender, ...kept }: Kept) {
+  return { ...kept, from: sender };
+}
+
 /** Throws a VolleyError that says what is wrong with it. */
 export async function createDraft(
   { ledger }: { readonly ledger: { readonly campaigns: Pick<Ledger["campaigns"], "createDraft"> } },

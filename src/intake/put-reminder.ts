@@ -3,7 +3,7 @@
 
 import type { ReleasedChunk } from "../domain/campaign.ts";
 import { VolleyError } from "../domain/errors.ts";
-import type { MessageClass, MessageId } from "../domain/message.ts";
+import type { MessageId } from "../domain/message.ts";
 import { parsePhoneNumber } from "../domain/phone-number.ts";
 import { parseReminderKey, type ReminderDraft, type ReminderKey } from "../domain/reminder.ts";
 import { parseTemplate, renderTemplate } from "../domain/template.ts";
@@ -13,22 +13,11 @@ import type { ReminderCancelled, ReminderPut } from "../ledger/reminders.ts";
 import type { IntakeRules } from "./choose-accounts.ts";
 import { planOccurrence, reminderFault } from "./plan-reminder.ts";
 
-export type ReminderWish = {
+/** As a customer says it, nothing of it checked. */
+export type ReminderWish = Omit<ReminderDraft, "key" | "to" | "text" | "reference" | "metadata"> & {
   readonly key: string;
   readonly to: string;
   readonly text: ReminderText;
-  readonly class: MessageClass;
-  readonly from: string | null;
-  /** Null: the routes choose. */
-  readonly account: string | null;
-  /** An instant, or a local time in the zone. */
-  readonly at: string;
-  /** An IANA name, or "recipient"; null: the time says its own. */
-  readonly timeZone: string | null;
-  /** Cron's five fields; null: it comes once. */
-  readonly repeat: string | null;
-  /** Too late from then on; null: four hours after `at`. */
-  readonly expiresAt: string | null;
   readonly reference?: string | undefined;
   readonly metadata?: Readonly<Record<string, string>> | undefined;
 };

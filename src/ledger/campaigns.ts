@@ -2,25 +2,15 @@
 
 import type { Pool } from "pg";
 import type { CampaignState, StateCounts } from "../domain/campaign.ts";
-import type { CampaignId, MessageClass, MessageState } from "../domain/message.ts";
+import type { CampaignId, MessageState } from "../domain/message.ts";
 import type { Queryable } from "../platform/postgres.ts";
+import { type CampaignContent, CONTENT_COLUMNS, type ContentRow, toContent } from "./campaign-content.ts";
 import { createCampaignMoves } from "./campaign-moves.ts";
 import { type Deletion, deleteCampaign, discardDraft } from "./delete-campaign.ts";
 import { type Draft, type Edited, editDraft } from "./edit-draft.ts";
 import { type LiveCampaign, listLiveCampaigns } from "./live-campaigns.ts";
 
-export type Campaign = {
-  readonly id: CampaignId;
-  readonly name: string;
-  readonly class: MessageClass;
-  readonly sender: string | null;
-  readonly template: string;
-  /** Asked for by name; null: the routes choose. */
-  readonly account: string | null;
-  /** As it was written; null: when it is started. */
-  readonly sendAt: string | null;
-  /** In which `sendAt` is read; "recipient": in each recipient's own. */
-  readonly timeZone: string | null;
+export type Campaign = CampaignContent & {
   /** How often it was edited. */
   readonly edition: number;
   readonly state: CampaignState;
@@ -40,15 +30,11 @@ export type Campaign = {
   readonly finishedAt: Date | null;
 };
 
-export type NewCampaign = Pick<
-  Campaign,
-  "id" | "name" | "class" | "sender" | "template" | "account" | "sendAt" | "timeZone"
->;
 /** What an upload says of rows that it did not take. */
 export type Refusals = Pick<Campaign, "duplicates" | "suppressed" | "invalid">;
 export const LIST_ROWS_MAX = 500;
 
-const COLUMNS = `id, name, class, sender, template, account, send_at, time_zone, edition, state, reason, retry_of, total, duplicates, suppressed, invalid, rate,
+const COLUMNS = `${CONTENT_COLUMNS}, edition, state, reason, retry_of, total, duplicates, suppressed, invalid, rate,
   created_at, start_at, started_at, finished_at`;
 
 export function createCampaigns(pool: Pool, { slot }: { readonly slot: number }) {
@@ -60,7 +46,7 @@ export function createCampaigns(pool: Pool, { slot }: { readonly slot: number })
     delete: (id: CampaignId, onProgress?: (messages: number) => void): Promise<Deletion> =>
       deleteCampaign(pool, id, onProgress),
 
-    edit: (id: CampaignId, change: (draft: Draft) => NewCampaign): Promise<Edited> =>
+    edit: (id: CampaignId, change: (draft: Draft) => CampaignContent): Promise<Edited> =>
       editDraft(pool, id, change),
 
     async find(id: CampaignId): Promise<Campaign | null> {
@@ -104,10 +90,10 @@ export function createCampaigns(pool: Pool, { slot }: { readonly slot: number })
 /** In a transaction of their caller's, too. */
 export function createDrafts(db: Queryable) {
   return {
-    async createDraft(campaign: NewCampaign): Promise<void> {
+    async createDraft(campaign: CampaignContent): Promise<void> {
       const { id, name, class: ofClass, sender, template, account, sendAt, timeZone } = campaign;
       await db.query(
-        `insert into volley.campaign (id, name, class, sender, template, account, send_at, time_zone)
+        `insert into volley.campaign (${CONTENT_COLUMNS})
          values ($1, $2, $3, $4, $5, $6, $7, $8)`,
         [id, name, ofClass, sender, template, account, sendAt, timeZone],
       );
@@ -124,15 +110,7 @@ export function createDrafts(db: Queryable) {
   };
 }
 
-type CampaignRow = {
-  id: CampaignId;
-  name: string;
-  class: MessageClass;
-  sender: string | null;
-  template: string;
-  account: string | null;
-  send_at: string | null;
-  time_zone: string | null;
+type CampaignRow = ContentRow & {
   edition: number;
   state: CampaignState;
   reason: string | null;
@@ -150,14 +128,7 @@ type CampaignRow = {
 
 function toCampaign(row: CampaignRow): Campaign {
   return {
-    id: row.id,
-    name: row.name,
-    class: row.class,
-    sender: row.sender,
-    template: row.template,
-    account: row.account,
-    sendAt: row.send_at,
-    timeZone: row.time_zone,
+    ...toContent(row),
     edition: row.edition,
     state: row.state,
     reason: row.reason,

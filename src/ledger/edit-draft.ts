@@ -3,12 +3,12 @@
 
 import type { Pool } from "pg";
 import type { CampaignState } from "../domain/campaign.ts";
-import type { CampaignId, MessageClass } from "../domain/message.ts";
+import type { CampaignId } from "../domain/message.ts";
 import { withTransaction } from "../platform/postgres.ts";
-import type { NewCampaign } from "./campaigns.ts";
+import { type CampaignContent, CONTENT_COLUMNS, type ContentRow, toContent } from "./campaign-content.ts";
 
 export type Draft = {
-  readonly content: NewCampaign;
+  readonly content: CampaignContent;
   /** Also of one that is being filled with retries: it has them, or will have them in a moment. */
   readonly hasRecipients: boolean;
 };
@@ -19,13 +19,12 @@ export type Edited = { readonly ok: true } | { readonly ok: false; readonly stat
 export async function editDraft(
   pool: Pool,
   id: CampaignId,
-  change: (draft: Draft) => NewCampaign,
+  change: (draft: Draft) => CampaignContent,
 ): Promise<Edited> {
   return withTransaction(pool, async (client) => {
     // Waits for recipients that are being added, so that the look below sees them.
     const { rows } = await client.query<DraftRow>(
-      `select name, class, sender, template, account, send_at, time_zone, state, retry_of from volley.campaign
-       where id = $1 for update`,
+      `select ${CONTENT_COLUMNS}, state, retry_of from volley.campaign where id = $1 for update`,
       [id],
     );
     const [row] = rows;
@@ -33,16 +32,7 @@ export async function editDraft(
     if (row.state !== "draft") return { ok: false, state: row.state };
     const { rowCount } = await client.query("select from volley.chunk where campaign_id = $1 limit 1", [id]);
     const changed = change({
-      content: {
-        id,
-        name: row.name,
-        class: row.class,
-        sender: row.sender,
-        template: row.template,
-        account: row.account,
-        sendAt: row.send_at,
-        timeZone: row.time_zone,
-      },
+      content: toContent(row),
       hasRecipients: rowCount === 1 || row.retry_of !== null,
     });
     const { name, class: ofClass, sender, template, account, sendAt, timeZone } = changed;
@@ -59,14 +49,4 @@ export async function editDraft(
   });
 }
 
-type DraftRow = {
-  name: string;
-  class: MessageClass;
-  sender: string | null;
-  template: string;
-  account: string | null;
-  send_at: string | null;
-  time_zone: string | null;
-  state: CampaignState;
-  retry_of: CampaignId | null;
-};
+type DraftRow = ContentRow & { readonly state: CampaignState; readonly retry_of: CampaignId | null };

@@ -131,7 +131,7 @@ const BELONGINGS = [
    delete from volley.campaign where id in (select id from finished)`,
 ];
 
-/** What no month takes along: reports that nobody could join, what people wrote to us, and reminders that are over. */
+/** What no month takes along: reports that nobody could join, what people wrote to us, reminders and days that are over. */
 const LONERS = [
   `delete from volley.reminder where key in (
      select key from volley.reminder where repeat is null and due_at < $1 order by due_at limit $2
@@ -144,6 +144,9 @@ const LONERS = [
   `delete from volley.inbound where id in (
      select id from volley.inbound where received_at < $1 and not (review and reviewed_at is null)
      order by id limit $2
+   )`,
+  `delete from volley.account_day where (account, day) in (
+     select account, day from volley.account_day where booked_at < $1 order by day limit $2
    )`,
 ];
 

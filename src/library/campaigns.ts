@@ -9,7 +9,7 @@ import { isUuid } from "../domain/ids.ts";
 import type { CampaignId, MessageClass } from "../domain/message.ts";
 import { type CountryCode, parseCountry } from "../domain/phone-number.ts";
 import { addRecipients, type Upload } from "../intake/add-recipients.ts";
-import { type CampaignDraft, createDraft, startCampaign } from "../intake/campaign-draft.ts";
+import { type CampaignDraft, createDraft, draftOf, startCampaign } from "../intake/campaign-draft.ts";
 import { expectMoved } from "../intake/expect-moved.ts";
 import { previewCampaign } from "../intake/preview.ts";
 import { type RecipientObject, recipientsOf } from "../intake/recipient-objects.ts";
@@ -86,17 +86,16 @@ function openCampaign(parts: Parts, id: CampaignId): Campaign {
   return {
     id,
     async addRecipients(recipients, options = {}) {
-      const { sender, ...found } = await stored();
+      const found = await stored();
       const country = options.country === undefined ? undefined : countryOf(options.country);
       const source = recipientsOf(numbered(recipients), readStoredTemplate(found.template), country);
-      return addRecipients(parts, { ...found, from: sender }, source, {
+      return addRecipients(parts, draftOf(found), source, {
         rules,
         onProgress: options.onProgress,
       });
     },
     async preview() {
-      const { sender, ...found } = await stored();
-      return showPreview(await previewCampaign(parts, { ...found, from: sender }, rules));
+      return showPreview(await previewCampaign(parts, draftOf(await stored()), rules));
     },
     async start() {
       const state = expectMoved(await startCampaign(parts, await stored(), rules), "start");

@@ -5,6 +5,7 @@
 
 import { createHash } from "node:crypto";
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from "ioredis";
+import { inTime } from "./in-time.ts";
 import type { Logger } from "./log.ts";
 import type { RedisAddress } from "./redis-url.ts";
 
@@ -56,14 +57,10 @@ export function createScript(
 }
 
 /** A Cluster client keeps commands for ever while it finds no node; its own time limit begins at the node. */
-export async function bounded<T>(reply: Promise<T>): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error("no answer in time")), COMMAND_MS_MAX + COMMAND_SLACK_MS);
-  try {
-    return await Promise.race([reply, promise]);
-  } finally {
-    clearTimeout(timer);
-  }
+export function bounded<T>(reply: Promise<T>): Promise<T> {
+  return inTime(reply, COMMAND_MS_MAX + COMMAND_SLACK_MS, () => {
+    throw new Error("no answer in time");
+  });
 }
 
 function openOne({ address, ...options }: RedisClientOptions): Redis {

@@ -6,6 +6,7 @@
 import { DelayedError, type Job, type JobsOptions, type Queue, Worker } from "bullmq";
 import type { StepEnd } from "../domain/step-end.ts";
 import type { QueueBackend } from "../engine/engine.ts";
+import { inTime } from "../platform/in-time.ts";
 import type { Logger } from "../platform/log.ts";
 import { openQueue, type Payload } from "./queues.ts";
 
@@ -106,24 +107,21 @@ export function consume({ queue, concurrency, run, backend, log }: ConsumeOption
       const deadline = performance.now() + deadlineMs;
       closing.abort();
       const closed = worker.close().catch(() => undefined);
-      await within(deadlineMs, Promise.all(steps));
+      await inTime(Promise.all(steps), deadlineMs, () => undefined);
       // BullMQ's own closing has no limit, and with its server away it never ends.
       const leftMs = Math.max(0, deadline - performance.now());
-      await within(Math.min(leftMs, CLOSE_MS_MAX), closed);
-      await within(CLOSE_MS_MAX, opened?.close().catch(() => undefined) ?? Promise.resolve());
+      await inTime(closed, Math.min(leftMs, CLOSE_MS_MAX), () => undefined);
+      await inTime(
+        opened?.close().catch(() => undefined) ?? Promise.resolve(),
+        CLOSE_MS_MAX,
+        () => undefined,
+      );
     },
   };
 }
 
 function nextTurn({ id, opts: { priority } }: Job<Payload>): JobsOptions {
   return { ...(id === undefined ? {} : { jobId: id }), ...(priority === undefined ? {} : { priority }) };
-}
-
-async function within(ms: number, work: Promise<unknown>): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  await Promise.race([work, promise]);
-  clearTimeout(timer);
 }
 
 function describe(error: unknown): string {

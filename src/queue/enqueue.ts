@@ -5,6 +5,7 @@ import type { Queue } from "bullmq";
 import type { ReleasedChunk } from "../domain/campaign.ts";
 import type { EndpointId } from "../domain/endpoint.ts";
 import type { QueueBackend } from "../engine/engine.ts";
+import { inTime } from "../platform/in-time.ts";
 import type { Logger } from "../platform/log.ts";
 import {
   accountQueue,
@@ -51,13 +52,13 @@ export function createEnqueue({
     async chunks(chunks) {
       const byQueue = Map.groupBy(chunks, (chunk) => accountQueue(chunk.account, laneOf(chunk)));
       const adds = [...byQueue].map(([queue, ours]) => queueFor(queue).addBulk(ours.map(chunkJob)));
-      const added = await inTime(Promise.all(adds));
+      const added = await hasEnded(Promise.all(adds));
       if (!added)
         log.warn({ chunks: chunks.length }, "the queue did not take chunks in time; the sweep will add them");
       return added;
     },
 
-    endpoints: (endpoints) => inTime(queueFor(WEBHOOK_QUEUE).addBulk(endpoints.map(endpointJob))),
+    endpoints: (endpoints) => hasEnded(queueFor(WEBHOOK_QUEUE).addBulk(endpoints.map(endpointJob))),
 
     async schedule(id, payload, everyMs) {
       await queueFor(SCHEDULE_QUEUE).upsertJobScheduler(
@@ -68,21 +69,16 @@ export function createEnqueue({
     },
 
     async close() {
-      await inTime(Promise.allSettled([...queues.values()].map((queue) => queue.close())));
+      await hasEnded(Promise.allSettled([...queues.values()].map((queue) => queue.close())));
     },
   };
 }
 
-async function inTime(work: Promise<unknown>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<false>((resolve) => {
-    timer = setTimeout(resolve, ADD_WAIT_MS, false);
-  });
+/** False also when the queue did not answer in time. */
+function hasEnded(work: Promise<unknown>): Promise<boolean> {
   const ended = work.then(
     () => true,
     () => false,
   );
-  const result = await Promise.race([ended, tooLate]);
-  clearTimeout(timer);
-  return result;
+  return inTime(ended, ADD_WAIT_MS, () => false);
 }

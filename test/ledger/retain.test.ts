@@ -240,6 +240,20 @@ it("what people wrote goes with its time, unless somebody has to decide about it
   expect(await suppressions.reviews({ limit: 5 })).toHaveLength(1);
 });
 
+it("what an account's caps counted goes with its time", async () => {
+  const { accountDays } = bench.ledger;
+  const book = () =>
+    accountDays.book("main", { messages: 1, costMicros: 0 }, { messages: 5, costMicros: null });
+  await book();
+  await bench.pool.query(
+    "update volley.account_day set day = day - 31, booked_at = booked_at - interval '31 days'",
+  );
+  await book();
+  await removeRows();
+  expect(await accountDays.today()).toMatchObject([{ account: "main", messages: 1 }]);
+  expect(await rowsIn("account_day")).toEqual({ account_day: 1 });
+});
+
 describe("contents", () => {
   const contents = async () =>
     (
