@@ -149,7 +149,17 @@ describe("files", () => {
 
 describe("secrets", () => {
   // Where a value must leave the program: to a provider, into the database, into a connection.
-  const openers = ["domain", "providers", "tokens", "ledger", "webhooks", "platform", "engine", "parts", "ledger-parts"];
+  const openers = [
+    "domain",
+    "providers",
+    "tokens",
+    "ledger",
+    "webhooks",
+    "platform",
+    "engine",
+    "parts",
+    "ledger-parts",
+  ];
 
   it("are opened only where they leave the program", () => {
     for (const file of sources) {

@@ -10,7 +10,7 @@ describe.each(engines)("on engine %s", (engine) => {
       engine,
       simulator: { latencyMs: 50 },
       limits: {
-        sinch: { segmentsPerSecond: 2_000 },
+        sinch: { segmentsPerSecond: 1_000 },
         "mobile-digital": { requestsPerSecond: 200, inFlight: 10 },
       },
     });

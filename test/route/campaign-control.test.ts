@@ -8,6 +8,8 @@ import { acceptMessage } from "../../src/intake/accept-message.ts";
 import { engines, openRoute, people, type Route } from "../support/route.ts";
 
 const PEOPLE = 1_500;
+/** Slow enough that much is left to send when somebody acts in the middle of it. */
+const LIMITS = { "mobile-digital": { requestsPerSecond: 500 } };
 
 /** By the database's clock. */
 async function now(route: Route): Promise<Date> {
@@ -40,7 +42,7 @@ function stateOf(route: Route, id: CampaignId) {
 
 describe.each(engines)("on engine %s", (engine) => {
   it("paused at full speed, nothing new leaves; resumed, everybody gets it once", async () => {
-    const route = await openRoute({ engine });
+    const route = await openRoute({ engine, limits: LIMITS });
     const id = await route.accept(people("mobile-digital", PEOPLE));
     await route.start(id);
     await route.work();
@@ -63,7 +65,7 @@ describe.each(engines)("on engine %s", (engine) => {
   });
 
   it("cancelled at full speed, what was in flight ends and the rest is taken back", async () => {
-    const route = await openRoute({ engine });
+    const route = await openRoute({ engine, limits: LIMITS });
     const id = await route.accept(people("mobile-digital", PEOPLE));
     await route.start(id);
     await route.work();
@@ -87,7 +89,7 @@ describe.each(engines)("on engine %s", (engine) => {
 });
 
 it("paused in one process and resumed after a restart, everybody gets it once", async () => {
-  const route = await openRoute({ engine: "redis" });
+  const route = await openRoute({ engine: "redis", limits: LIMITS });
   const id = await route.accept(people("mobile-digital", PEOPLE));
   await route.start(id);
   const first = await route.startProcess();
