@@ -36,7 +36,9 @@ export async function applyReports(parts: ApplyReportsParts): Promise<StepEnd> {
   const counts = { posts: 0, unreadable: 0, joined: 0, moved: 0 };
   let more = true;
   while (more && performance.now() < endsAtMs) {
-    const posts = await ledger.inbox.take({ limit: POSTS_MAX, leaseMs: READ_LEASE_MS });
+    const posts = await ledger.inbox.take({
+      ...{ accounts: [...parts.accounts.keys()], limit: POSTS_MAX, leaseMs: READ_LEASE_MS },
+    });
     const unreadable = posts.length === 0 ? 0 : await readPosts(parts, posts);
     const { taken, joined, moved } = await ledger.reports.join(REPORTS_MAX);
     counts.posts += posts.length;

@@ -132,16 +132,11 @@ async function askOnce(
   { account }: AccountParts,
   messages: readonly Overdue[],
 ): Promise<ReportAnswer> {
-  const answer = await askProvider<ReportAnswer>(parts, account, {
+  return askProvider<ReportAnswer>(parts, account, {
     about: "overdue messages",
     segments: 0,
     call: (token) => parts.transport.askReports(messages, account, token),
   });
-  if (answer.kind === "answered") return answer;
-  const { reason, trouble } = answer;
-  const advice = trouble?.kind === "held" ? trouble.advice : "they are asked about again later";
-  parts.log.warn({ account: account.name, reason }, `no answer about overdue messages: ${advice}`);
-  return answer;
 }
 
 /** Those of one call in as few questions as they fit into. */

@@ -4,6 +4,7 @@
 // Never throws: a question that could not be asked is one without an answer.
 
 import type { Account } from "../src/domain/account.ts";
+import type { AccountTrouble } from "../src/domain/outcome.ts";
 import type { Sensitive } from "../src/domain/sensitive.ts";
 import type { Limiter } from "../src/limits/limiter.ts";
 import type { Logger } from "../src/platform/log.ts";
@@ -41,13 +42,20 @@ export async function askProvider<Answer extends { readonly kind: string }>(
     const instead = (await beforeCall?.()) ?? null;
     if (instead !== null) return instead;
     await permit.ready();
-    const answer = await call(token?.value ?? null);
-    if (!isTokenRejected(answer) || token === null) return answer;
-    // Nothing was done for a token that is refused: once more with a new one, as part of the same grant.
-    const fresh = await tokens.rejected(account, token.generation);
-    const again = await acquire();
-    await again.ready();
-    return await call(fresh?.value ?? null);
+    let answer = await call(token?.value ?? null);
+    if (troubleOf(answer)?.kind === "token-rejected" && token !== null) {
+      // Nothing was done for a token that is refused: once more with a new one, as part of the same grant.
+      const fresh = await tokens.rejected(account, token.generation);
+      const again = await acquire();
+      await again.ready();
+      answer = await call(fresh?.value ?? null);
+    }
+    const trouble = troubleOf(answer);
+    if (trouble !== null) {
+      const advice = trouble.kind === "held" ? trouble.advice : "it is asked again later";
+      log.warn({ account: account.name, trouble: trouble.kind }, `no answer about ${about}: ${advice}`);
+    }
+    return answer;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     log.warn(
@@ -58,6 +66,6 @@ export async function askProvider<Answer extends { readonly kind: string }>(
   }
 }
 
-function isTokenRejected(answer: { readonly kind: string } | NoAnswer): boolean {
-  return "trouble" in answer && answer.trouble?.kind === "token-rejected";
+function troubleOf(answer: { readonly kind: string } | NoAnswer): AccountTrouble | null {
+  return "trouble" in answer ? answer.trouble : null;
 }

@@ -70,6 +70,8 @@ const HELD_PAUSE_MS = 60_000;
 /** Without a hint from the provider: doubled by each time the message was put off before, up to the last. */
 const THROTTLED_FIRST_MS = 1_000;
 const THROTTLED_LAST_MS = 60_000;
+/** The exit code of an error that a person has to mend: credentials, scopes. */
+const CONFIGURATION = 3;
 const RECORD_RETRY_MS = 500;
 const RECORD_TRIES_MAX = 1_200;
 
@@ -161,6 +163,8 @@ async function getLogin(turn: Turn): Promise<Login | null> {
   } catch (error) {
     turn.over = true;
     parts.log.error({ account: at.account.name, code: codeOf(error) }, reasonOf(error));
+    // A login that is refused stays so until a person acts; a token server that is away comes back.
+    if (error instanceof VolleyError && error.exitCode === CONFIGURATION) await hold(turn, codeOf(error));
     await parts.limiter.pause(at.account, TOKEN_PAUSE_MS, codeOf(error));
     return null;
   }
@@ -253,17 +257,26 @@ async function heed(
     }
     case "token-rejected":
       turn.over = true;
-      parts.log.error({ account: account.name }, "the provider refuses a new token too; the account waits");
-      return parts.limiter.pause(account, TOKEN_PAUSE_MS, "token-rejected");
+      parts.log.error(
+        { account: account.name },
+        "the provider refuses the account's login; the account waits",
+      );
+      await parts.limiter.pause(account, TOKEN_PAUSE_MS, trouble.kind);
+      return hold(turn, trouble.kind);
     case "held":
       turn.over = true;
       parts.log.error({ account: account.name, reason: trouble.reason }, `account held: ${trouble.advice}`);
-      parts.circuits.held(account);
       await parts.limiter.pause(account, HELD_PAUSE_MS, trouble.reason);
-      return tellHealth(turn, trouble.reason);
+      return hold(turn, trouble.reason);
     default:
       return trouble satisfies never;
   }
+}
+
+/** Until a call succeeds again; by then a person has acted. */
+function hold(turn: Turn, reason: string): Promise<void> {
+  turn.parts.circuits.held(turn.at.account);
+  return tellHealth(turn, reason);
 }
 
 /** Customers hear of it once; that the ledger cannot be told now holds nothing up. Null: it works again. */

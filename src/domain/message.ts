@@ -38,7 +38,8 @@ export const ATTEMPTS_MAX = 4;
 
 const moves: Readonly<Record<MessageState, readonly MessageState[]>> = {
   scheduled: ["queued", "suppressed", "expired", "cancelled"],
-  queued: ["sending", "suppressed", "expired", "cancelled"],
+  // A report about a call that had been given up: what was to be sent again was sent.
+  queued: ["sending", "accepted", "delivered", "undelivered", "suppressed", "expired", "cancelled"],
   sending: ["accepted", "rejected", "queued", "failed", "unknown"],
   // A look-up or report proves it was taken; a proven absence or the class policy sends it again.
   unknown: ["accepted", "delivered", "undelivered", "rejected", "queued", "failed"],

@@ -15,6 +15,12 @@ export const optOutSources = ["person", "inbound", "provider", "import"] as cons
 export type OptOutSource = (typeof optOutSources)[number];
 
 /**
+ * Reasons of a provider's refusal that are the person's own wish: by a word to the sender, or in a register for all
+ * senders.
+ */
+export const refusalsByWish = ["opted-out", "do-not-disturb"] as const;
+
+/**
  * Those that START takes back. What the person said by SMS he may unsay by SMS; an opt-out that came another
  * way may rest on a complaint or a law, and whoever holds the phone now need not be who asked for it.
  */

@@ -9,7 +9,7 @@
 //      '--> expired
 //
 // An outcome that comes after the attempt was given up is stored as evidence; it settles an `unknown` of the
-// same call and moves nothing else.
+// same call, keeps a message that was taken from being sent again, and moves nothing else.
 
 import type { Pool } from "pg";
 import type { ChunkId } from "../domain/campaign.ts";
@@ -18,7 +18,7 @@ import type { Outcome } from "../domain/outcome.ts";
 import { countMoves } from "./count-moves.ts";
 import { createGroupCommit } from "./group-commit.ts";
 import { reopenWork } from "./reopen-work.ts";
-import { type Exemption, isSuppressed, OPTED_OUT } from "./suppressed.ts";
+import { type Exemption, isSuppressed, OPTED_OUT, suppressRefused } from "./suppressed.ts";
 import { writeMessageEvents } from "./write-events.ts";
 
 export type Opening = {
@@ -238,7 +238,7 @@ async function recordRows(
           due_at = case when e.outcome = 'later' then now() + e.retry_in_ms * interval '1 ms' end
         from ended e
         where m.id = e.message_id and m.call_id = e.call_id and m.state = 'sending'
-        returning m.id, m.state, m.chunk_id, m.attempts, m.account, m.call_id, m.opened_at,
+        returning m.id, m.state, m.recipient, m.chunk_id, m.attempts, m.account, m.call_id, m.opened_at,
           e.outcome, e.reason, e.provider_message_id, e.uses_try, e.settle_in_ms
       ),
       placed as (
@@ -251,8 +251,9 @@ async function recordRows(
           case when outcome = 'unknown' then now() + settle_in_ms * interval '1 ms' end
         from placed where attempts > 1 or outcome in ('rejected', 'unknown') or (outcome = 'later' and uses_try)
       ),
+      ${suppressRefused("moved")},
       ${countMoves({ from: "sending", moved: "placed", slot: "$9" })},
-      ${writeMessageEvents({ moved: "placed" })}
+      ${writeMessageEvents({ moved: "placed", optedOut: "suppressed" })}
       select id as "messageId", call_id as "callId", state from moved`,
     values: [...endingArrays(rows), slot, attemptsMax],
   });
@@ -283,6 +284,11 @@ async function recordLate(
           on a.message_id = e.message_id and a.call_id = e.call_id and a.outcome = 'unknown' and not a.late
         where e.outcome <> 'unknown'
       ),
+      -- Also one that was to be sent again, when its call was taken after all.
+      held as (
+        select m.id, m.state from volley.message m where m.id in (select message_id from open_ended)
+        order by m.id for update
+      ),
       moved as (
         update volley.message m
         set state = case
@@ -291,9 +297,10 @@ async function recordLate(
             else 'queued' end,
           provider_message_id = o.provider_message_id, reason = o.reason, changed_at = now(),
           due_at = case when o.outcome = 'later' then now() + o.retry_in_ms * interval '1 ms' end
-        from open_ended o
-        where m.id = o.message_id and m.call_id = o.call_id and m.state = 'unknown'
-        returning m.id, m.call_id, m.state, m.reason, m.chunk_id, o.campaign_id, o.attempt_id, o.outcome
+        from open_ended o join held on held.id = o.message_id
+        where m.id = o.message_id and m.call_id = o.call_id
+          and (m.state = 'unknown' or (m.state = 'queued' and o.outcome = 'accepted'))
+        returning held.state as from_state, m.id, m.recipient, m.call_id, m.state, m.reason, m.chunk_id, o.campaign_id, o.attempt_id, o.outcome
       ),
       settled as (
         update volley.attempt a
@@ -311,8 +318,9 @@ async function recordLate(
           provider_message_id, true
         from open_ended
       ),
-      ${countMoves({ from: "unknown", moved: "moved", slot: "$9", after: "campaign_at_work" })},
-      ${writeMessageEvents({ moved: "moved" })}
+      ${suppressRefused("moved")},
+      ${countMoves({ from: { column: "from_state" }, moved: "moved", slot: "$9", after: "campaign_at_work" })},
+      ${writeMessageEvents({ moved: "moved", optedOut: "suppressed" })}
       select id as "messageId", call_id as "callId", state from moved`,
     values: [...endingArrays(rows), slot, attemptsMax],
   });

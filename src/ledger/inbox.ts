@@ -30,20 +30,31 @@ export function createInbox(pool: Pool) {
     /** Resolves when the post is committed. */
     store: (post: Post): Promise<true> => posts.submit(post),
 
-    /** The oldest that nobody reads; they come back after `leaseMs` unless they are marked read. */
-    async take({ limit, leaseMs }: { limit: number; leaseMs: number }): Promise<StoredPost[]> {
+    /**
+     * The oldest of these accounts that nobody reads; they come back after `leaseMs` unless they are marked read.
+     * Those of other accounts wait for a process that knows them.
+     */
+    async take({
+      accounts,
+      limit,
+      leaseMs,
+    }: {
+      accounts: readonly string[];
+      limit: number;
+      leaseMs: number;
+    }): Promise<StoredPost[]> {
       const { rows } = await pool.query<StoredPost>({
         name: "take-posts",
         text: `
           with next as (
             select id from volley.inbox
-            where read_at is null and (taken_until is null or taken_until <= now())
+            where read_at is null and (taken_until is null or taken_until <= now()) and account = any($3::text[])
             order by id limit $1 for update skip locked
           )
           update volley.inbox i set taken_until = now() + $2 * interval '1 ms'
           from next where i.id = next.id
           returning i.id, i.account, i.body`,
-        values: [limit, leaseMs],
+        values: [limit, leaseMs, accounts],
       });
       return rows.toSorted((one, other) => Number(one.id) - Number(other.id));
     },

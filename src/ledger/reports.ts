@@ -250,8 +250,14 @@ const JOIN = `
             where d.message_id is null
             union
             select d.id, m.id from due d
-            join chunk_messages m on m.account = d.account
-              and m.call_id = d.call_id and m.provider_message_id = d.provider_message_id
+            join chunk_messages m on m.account = d.account and m.call_id = d.call_id
+              -- Of a call that had one message only it is clear which one is meant, before its id is known.
+              and (m.provider_message_id = d.provider_message_id or (m.provider_message_id is null and not exists (
+                select from volley.message o where o.chunk_id = d.chunk_id and o.call_id = d.call_id and o.id <> m.id
+                union all
+                select from volley.attempt a
+                where a.chunk_id = d.chunk_id and a.call_id = d.call_id and a.message_id <> m.id
+              )))
             where d.message_id is null and d.recipient is null
           ),
           -- By id, as by all who lock several messages, as far as a planner walks given rows in their order
@@ -281,19 +287,26 @@ const JOIN = `
           moved as (
             update volley.message m
             set state = d.to_state, changed_at = now(),
-              reason = case d.to_state when 'undelivered' then d.reason end,
+              reason = case d.to_state when 'undelivered' then d.reason end, due_at = null,
               provider_message_id = coalesce(m.provider_message_id, d.provider_message_id)
             from decisive d
             where m.id = d.message_id and (
               (m.state = 'accepted' and d.to_state in ('delivered', 'undelivered')) or m.state = 'unknown'
+              -- It was to be sent again, and need not: a call that was given up had arrived. A call that was answered
+              -- says nothing new by reporting its refusal.
+              or (m.state = 'queued' and (d.to_state = 'delivered' or exists (
+                select from volley.attempt a
+                where a.message_id = m.id and a.call_id = m.call_id and a.outcome = 'unknown' and not a.late
+              )))
             )
             returning m.id, m.state, m.reason, d.from_state, d.report_id, m.call_id,
               (select campaign_id from volley.chunk c where c.id = d.chunk_id) as campaign_id
           ),
           settled as (
             update volley.attempt a set settled_at = now(), settled_as = 'reported'
-            from moved where moved.from_state = 'unknown' and a.message_id = moved.id and a.call_id = moved.call_id
-              and a.outcome = 'unknown' and not a.late and (a.settled_at is null or a.settled_as = 'kept')
+            from moved where moved.from_state in ('unknown', 'queued') and a.message_id = moved.id
+              and a.call_id = moved.call_id and a.outcome = 'unknown' and not a.late
+              and (a.settled_at is null or a.settled_as in ('kept', 'absent', 'resent'))
           ),
           judged as (
             update volley.campaign c set state = 'completed_with_failures'

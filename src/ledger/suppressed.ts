@@ -10,6 +10,8 @@
 // short: 30 ms more with 150 people.
 
 import type { MessageClass } from "../domain/message.ts";
+import { refusalsByWish } from "../domain/opt-out.ts";
+import { ERASED } from "./erased.ts";
 
 /** The reason of a message that was not sent because of it. */
 export const OPTED_OUT = "opted-out";
@@ -31,6 +33,23 @@ export function isSuppressed({
             select from volley.suppression s
             where s.hash = case when (select exists (select from volley.suppression)) then ${hashOf(recipient)} end
               and not ${messageClass} = any(${exempt}::volley.message_class[]))`;
+}
+
+/**
+ * A CTE that takes people onto the list whose provider refused them by their own wish. `moved` names a CTE with the
+ * columns recipient, state and reason.
+ */
+export function suppressRefused(moved: string): string {
+  return `suppressed as (
+        insert into volley.suppression (hash, recipient, reason, source)
+        select distinct on (p.hash) p.hash, m.recipient, m.reason, 'provider'
+        from ${moved} m cross join lateral (select volley.recipient_hash(m.recipient) as hash) as p
+        where m.state = 'rejected' and m.reason in (${refusalsByWish.map((reason) => `'${reason}'`)})
+          and m.recipient <> '${ERASED}'
+        order by p.hash
+        on conflict (hash) do nothing
+        returning hash, reason
+      )`;
 }
 
 export function hashOf(recipient: string): string {

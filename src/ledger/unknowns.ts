@@ -12,7 +12,7 @@ import { ERASED } from "./erased.ts";
 import { reopenWork } from "./reopen-work.ts";
 import { listUnknowns, type Resolution, resolveUnknown } from "./resolve-unknown.ts";
 import { MESSAGE_COLUMNS, type MessageRow, toStoredMessage } from "./stored-message.ts";
-import { type Exemption, isSuppressed } from "./suppressed.ts";
+import { type Exemption, isSuppressed, suppressRefused } from "./suppressed.ts";
 import { writeMessageEvents } from "./write-events.ts";
 
 export type DueUnknown = {
@@ -120,7 +120,8 @@ export function createUnknowns(
     /**
      * Leave to make the same call again under the same id. It counts as a try of each of its unknown messages
      * and is committed before the call, like every attempt; all of them may be sent now, or none is. `never`:
-     * somebody among them opted out, is too late or has no try left, or was erased, and so it is not the same call.
+     * somebody among them opted out, is too late or has no try left, was erased, or is to be sent again or given up
+     * because a person said so, and so it is not the same call.
      */
     async grantRepeat(callId: CallId): Promise<"granted" | "not-now" | "never"> {
       const { rows } = await pool.query<{ verdict: "granted" | "not-now" | "never" }>(
@@ -138,7 +139,8 @@ export function createUnknowns(
            select case
              when not coalesce(bool_and(may), false) then 'never'
              when exists (
-               select from volley.message where chunk_id = $1 and call_id = $2 and recipient = '${ERASED}'
+               select from volley.message where chunk_id = $1 and call_id = $2
+                 and (recipient = '${ERASED}' or state in ('queued', 'failed', 'suppressed', 'expired', 'cancelled'))
              ) then 'never'
              when not coalesce((select runs from running), true) then 'not-now'
              else 'granted' end as verdict
@@ -206,11 +208,12 @@ export function createUnknowns(
              reason = case s.settled_as when 'accepted' then null else coalesce(s.reason, s.settled_as::text) end
            from settled s
            where m.id = s.message_id and m.call_id = s.call_id and m.state = 'unknown' and s.settled_as <> 'kept'
-           returning m.id, m.state, m.reason, m.chunk_id, s.campaign_id
+           returning m.id, m.recipient, m.state, m.reason, m.chunk_id, s.campaign_id
          ),
          ${reopenWork("moved")},
+         ${suppressRefused("moved")},
          ${countMoves({ from: "unknown", moved: "moved", slot: "$6", after: "campaign_at_work" })},
-         ${writeMessageEvents({ moved: "moved" })}
+         ${writeMessageEvents({ moved: "moved", optedOut: "suppressed" })}
          select id, state from moved`,
         [
           settlements.map((one) => one.attemptId),

@@ -37,6 +37,7 @@ describe("mayMove", () => {
     ["unknown", "delivered", "a report proves it"],
     ["accepted", "delivered", "a report comes"],
     ["queued", "suppressed", "the person opted out"],
+    ["queued", "delivered", "a call that was given up had arrived, as its report proves"],
   ])("%s -> %s: %s", (from, to) => {
     expect(mayMove(from, to)).toBe(true);
   });
@@ -47,7 +48,7 @@ describe("mayMove", () => {
     ["accepted", "unknown", "it is known"],
     ["delivered", "undelivered", "reports come in any order"],
     ["unknown", "sending", "nobody sends an unknown without putting it back first"],
-    ["queued", "accepted", "nothing is accepted without an attempt"],
+    ["scheduled", "accepted", "nothing is accepted without an attempt"],
     ["sending", "cancelled", "a call in flight cannot be called back"],
     ["sending", "suppressed", "a call in flight cannot be called back"],
   ])("never %s -> %s: %s", (from, to) => {

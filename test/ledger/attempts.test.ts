@@ -206,6 +206,23 @@ describe("a worker that is lost", () => {
   });
 });
 
+it("a message that seemed absent is not sent again when its call says late that it was taken", async () => {
+  const { campaign, chunk, ids } = await setup(2);
+  const callId = createCallId(chunk.id);
+  await open(chunk, ids, callId);
+  await record(ids, callId, unknown, 0);
+  const due = await bench.ledger.unknowns.takeDue({ limit: 100, againInMs: 60_000 });
+  await bench.ledger.unknowns.settle(
+    due
+      .filter((one) => one.callId === callId)
+      .map((one) => ({ ...one, as: "absent", providerMessageId: null, reason: null })),
+  );
+  expect(await record(ids.slice(0, 1), callId, accepted)).toEqual(["accepted"]);
+  expect(await record(ids.slice(1), callId, notSent)).toEqual([null]);
+  expect(await open(chunk, ids, createCallId(chunk.id))).toEqual([null, "sending"]);
+  await audit(bench, campaign.id);
+});
+
 describe("unknowns", () => {
   it("come due by the database's clock, once for all who ask", async () => {
     const { chunk, ids } = await setup(5);

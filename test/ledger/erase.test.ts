@@ -86,7 +86,7 @@ async function singleTo(to = ME, dueAt?: Date): Promise<MessageId> {
 /** A provider's request with these reports; `body` is what stands in the inbox. */
 async function bring(body: string, reports: readonly Report[]): Promise<void> {
   await bench.ledger.inbox.store({ account: "main", body: Buffer.from(body) });
-  const [post] = await bench.ledger.inbox.take({ limit: 1, leaseMs: 60_000 });
+  const [post] = await bench.ledger.inbox.take({ accounts: ["main"], limit: 1, leaseMs: 60_000 });
   if (post === undefined) throw new Error("the post is there");
   await bench.ledger.inbox.finish([{ id: post.id, account: "main", reports, unreadable: 0 }]);
   await bench.ledger.reports.join(100);
@@ -182,7 +182,7 @@ it("leaves a provider's request that nobody has read yet to its reader, and says
   await bench.ledger.inbox.store({ account: "main", body: Buffer.from(`{"to":"${DIGITS}"}`) });
   await expect(erase()).rejects.toMatchObject({ details: { inFlight: 1 } });
   await bring("{}", []);
-  const [post] = await bench.ledger.inbox.take({ limit: 1, leaseMs: 60_000 });
+  const [post] = await bench.ledger.inbox.take({ accounts: ["main"], limit: 1, leaseMs: 60_000 });
   await bench.ledger.inbox.finish(
     post === undefined ? [] : [{ id: post.id, account: "main", reports: [], unreadable: 0 }],
   );

@@ -226,7 +226,7 @@ it("a delivery report is an event once, with the provider's code; an opt-out tha
   ];
   for (let time = 0; time < 2; time++) {
     await bench.ledger.inbox.store({ account: "main", body: Buffer.from("{}") });
-    const posts = await bench.ledger.inbox.take({ limit: 10, leaseMs: 60_000 });
+    const posts = await bench.ledger.inbox.take({ accounts: ["main"], limit: 10, leaseMs: 60_000 });
     await bench.ledger.inbox.finish(
       posts.map((post) => ({ id: post.id, account: "main", reports, unreadable: 0 })),
     );

@@ -64,7 +64,7 @@ function reportOf(about: Partial<ReportSubject>, state: Report["state"] = "deliv
 /** One request with these reports comes in and is applied. */
 async function bring(reports: readonly Report[], account = "main") {
   await bench.ledger.inbox.store({ account, body: Buffer.from("{}") });
-  const posts = await bench.ledger.inbox.take({ limit: 100, leaseMs: 60_000 });
+  const posts = await bench.ledger.inbox.take({ accounts: [account], limit: 100, leaseMs: 60_000 });
   await bench.ledger.inbox.finish(
     posts.map(({ id }, index) => ({ id, account, reports: index === 0 ? reports : [], unreadable: 0 })),
   );
@@ -117,6 +117,32 @@ describe("a report finds its message", () => {
     const reports = ids.map((_, index) => reportOf({ callId, providerMessageId: `m-${index}` })).toReversed();
     expect(await bring(reports)).toMatchObject({ joined: 5, moved: 5 });
     expect(await counts(campaign)).toEqual({ delivered: 5 });
+    await audit(bench, campaign.id);
+  });
+
+  it("by our reference alone when its call had no other message, and no id is known of it", async () => {
+    const { campaign, ids, callId } = await setup(1);
+    await record(ids, callId, () => unknown);
+    expect(await bring([reportOf({ callId, providerMessageId: "m-single" })])).toMatchObject({ moved: 1 });
+    expect(await counts(campaign)).toEqual({ delivered: 1 });
+    expect((await bench.ledger.messages.find(ids[0] as MessageId))?.providerMessageId).toBe("m-single");
+    await audit(bench, campaign.id);
+  });
+
+  it("and not by our reference alone when its call had others, wherever they are now", async () => {
+    const { campaign, chunk, ids, callId } = await setup(2);
+    const [first, second] = ids as [MessageId, MessageId];
+    await record(ids, callId, () => unknown);
+    const report = () => bring([reportOf({ callId, providerMessageId: "m-either" })]);
+    expect(await report()).toMatchObject({ joined: 0, moved: 0 });
+    // The other one is sent again, in a call of its own.
+    await bench.ledger.unknowns.resolve(first, "resend");
+    const later = createCallId(chunk.id);
+    await open(chunk, [first], later);
+    await record([first], later, () => accepted("m-later"));
+    expect(await report()).toMatchObject({ joined: 0, moved: 0 });
+    expect((await bench.ledger.messages.find(second))?.state).toBe("unknown");
+    await bench.pool.query("delete from volley.report where joined_id is null");
     await audit(bench, campaign.id);
   });
 
@@ -206,6 +232,52 @@ describe("an unknown", () => {
       [ids[0]],
     );
     expect(rows).toEqual([{ settled_as: "reported" }]);
+    await audit(bench, campaign.id);
+  });
+});
+
+describe("a message that is to be sent again", () => {
+  /** Given up by its call, settled so that it waits for its next one. */
+  async function setupWaiting(as: "absent" | "resent") {
+    const at = await setup(1);
+    await record(at.ids, at.callId, () => unknown);
+    await bench.pool.query("update volley.attempt set settle_at = now() where call_id = $1", [at.callId]);
+    const due = await bench.ledger.unknowns.takeDue({ limit: 100, againInMs: 60_000 });
+    const ours = due.filter((one) => one.callId === at.callId);
+    await bench.ledger.unknowns.settle(
+      ours.map((one) => ({ ...one, as, providerMessageId: null, reason: null })),
+    );
+    expect(await counts(at.campaign)).toEqual({ queued: 1 });
+    return at;
+  }
+
+  it.each([
+    ["absent", "delivered", "delivered"],
+    ["absent", "undelivered", "undelivered"],
+    ["absent", "pending", "accepted"],
+    ["resent", "delivered", "delivered"],
+  ] as const)("because its call seemed %s is not when a report says %s", async (as, reported, state) => {
+    const { campaign, chunk, ids, callId } = await setupWaiting(as);
+    expect(await bring([reportOf({ to: phone(0), callId }, reported)])).toMatchObject({
+      joined: 1,
+      moved: 1,
+    });
+    expect(await counts(campaign)).toEqual({ [state]: 1 });
+    expect(await open(chunk, ids, createCallId(chunk.id)), "nobody may send it").toEqual([null]);
+    const { rows } = await bench.pool.query("select settled_as from volley.attempt where call_id = $1", [
+      callId,
+    ]);
+    expect(rows).toEqual([{ settled_as: "reported" }]);
+    expect(await bench.ledger.chunks.finish(chunk, 60_000)).toEqual({ state: "done" });
+    expect(await bench.ledger.campaigns.finishIfDone(campaign.id)).toBe(true);
+    await audit(bench, campaign.id);
+  });
+
+  it("goes on when the report only repeats that its call was refused", async () => {
+    const { campaign, ids, callId } = await setup(1);
+    await record(ids, callId, () => ({ kind: "later", reason: "no-route", usesTry: true }));
+    expect(await bring([reportOf({ to: phone(0), callId }, "undelivered")])).toMatchObject({ moved: 0 });
+    expect(await counts(campaign)).toEqual({ queued: 1 });
     await audit(bench, campaign.id);
   });
 });

@@ -182,6 +182,42 @@ describe("an opt-out", () => {
     await add(phone(1));
     expect(await bench.ledger.unknowns.grantRepeat(callId)).toBe("never");
   });
+
+  it.each(["resend", "failed"] as const)(
+    "and so does a person's word about one of them: %s",
+    async (word) => {
+      const { chunk, ids } = await setup(2);
+      const callId = createCallId(chunk.id);
+      const openings = ids.map((messageId) => ({ messageId, chunkId: chunk.id, lease: chunk.lease, callId }));
+      await bench.ledger.attempts.open(openings.map((one) => ({ ...one, account: "main" })));
+      const outcome = { kind: "unknown", reason: "reset" } as const;
+      await bench.ledger.attempts.record(
+        ids.map((messageId) => ({ messageId, callId, outcome, retryInMs: 0, settleInMs: 0 })),
+      );
+      await bench.ledger.unknowns.resolve(ids[0] as MessageId, word);
+      expect(await bench.ledger.unknowns.grantRepeat(callId)).toBe("never");
+    },
+  );
+
+  it.each([
+    ["opted-out", 1],
+    ["do-not-disturb", 1],
+    ["invalid-recipient", 0],
+  ])("is what a provider's refusal for %s means, or not", async (reason, people) => {
+    const { id, chunk, ids } = await setup(1);
+    const [messageId] = ids;
+    if (messageId === undefined) throw new Error("the chunk is empty");
+    const callId = createCallId(chunk.id);
+    await bench.ledger.attempts.open([
+      { messageId, chunkId: chunk.id, lease: chunk.lease, callId, account: "main" },
+    ]);
+    const outcome = { kind: "rejected", reason } as const;
+    await bench.ledger.attempts.record([{ messageId, callId, outcome, retryInMs: 0, settleInMs: null }]);
+    const { rows } = await bench.pool.query("select recipient, reason, source from volley.suppression");
+    expect(rows).toEqual(people === 0 ? [] : [{ recipient: phone(0), reason, source: "provider" }]);
+    await bench.pool.query("delete from volley.suppression");
+    await audit(bench, id);
+  });
 });
 
 describe("between an opt-out and an opening, whoever locks the message first wins:", () => {
