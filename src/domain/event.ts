@@ -18,6 +18,7 @@ export const eventTypes = [
   "inbound.received",
   "account.degraded",
   "account.recovered",
+  "endpoint.disabled",
 ] as const;
 export type EventType = (typeof eventTypes)[number];
 

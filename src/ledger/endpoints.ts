@@ -9,6 +9,7 @@ import type { EventType } from "../domain/event.ts";
 import { openSealed, type SealKey, seal } from "../domain/seal.ts";
 import type { Sensitive } from "../domain/sensitive.ts";
 import type { Queryable } from "../platform/postgres.ts";
+import { writeEvents } from "./write-events.ts";
 
 export type Endpoint = {
   readonly id: EndpointId;
@@ -94,11 +95,20 @@ export function createEndpoints(db: Queryable, { encryptionKey }: { readonly enc
       return rows[0] === undefined ? null : toEndpoint(rows[0]);
     },
 
-    /** False: it was disabled already, or there is none. */
+    /** What it was given up for; the other endpoints hear of it. False: it was disabled already, or there is none. */
     async disable(id: EndpointId, reason: DisabledReason): Promise<boolean> {
       const { rowCount } = await db.query(
-        `update volley.endpoint set enabled = false, disabled_reason = $2, disabled_at = now()
-         where id = $1 and enabled`,
+        `with changed as (
+           update volley.endpoint set enabled = false, disabled_reason = $2, disabled_at = now()
+           where id = $1 and enabled
+           returning id, disabled_reason as reason
+         ),
+         ${writeEvents({
+           columns: "subject, reason, data",
+           happened: `select 'endpoint.disabled' as type, id as subject, reason,
+             jsonb_build_object('endpoint', id, 'reason', reason) as data from changed`,
+         })}
+         select from changed`,
         [id, reason],
       );
       return rowCount === 1;

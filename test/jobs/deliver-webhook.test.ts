@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { deliverDue, deliverWebhooks, testWebhook } from "../../jobs/deliver-webhook.ts";
 import type { EndpointId } from "../../src/domain/endpoint.ts";
 import { VolleyError } from "../../src/domain/errors.ts";
-import { eventTypes } from "../../src/domain/event.ts";
+import { type EventType, eventTypes } from "../../src/domain/event.ts";
 import { type Sensitive, sensitive } from "../../src/domain/sensitive.ts";
 import { acceptEndpoint, rotateSecret } from "../../src/intake/accept-endpoint.ts";
 import { createLedger } from "../../src/ledger/ledger.ts";
@@ -40,14 +40,17 @@ const status =
   (_call: ReceivedCall, response: ServerResponse) =>
     void response.writeHead(code, headers).end();
 
+/** What happens to other tests' endpoints is nobody's here. */
+const ownEvents = eventTypes.filter((type) => type !== "endpoint.disabled");
+
 /** A receiver whose answer a test may change, and its endpoint. */
-async function setup(first: Answer = status(200)) {
+async function setup(first: Answer = status(200), events: readonly EventType[] = ownEvents) {
   let answer = first;
   const receiver = await startHttpServer((call, response) => answer(call, response));
   closers.push(receiver.close);
   const { endpoint, secret } = await acceptEndpoint(
     { ledger: bench.ledger, webhooks },
-    { url: `${receiver.url}/hook?key=customers-own`, events: eventTypes },
+    { url: `${receiver.url}/hook?key=customers-own`, events },
   );
   return {
     id: endpoint.id,
@@ -247,7 +250,8 @@ describe("a failure", () => {
 });
 
 describe("an endpoint", () => {
-  it("that answers 410 is disabled at once, and the log tells its host alone", async () => {
+  it("that answers 410 is disabled at once, others hear of it, and the log tells its host alone", async () => {
+    const other = await setup(status(200), ["endpoint.disabled"]);
     const { id, receiver } = await setup(status(410));
     for (let event = 0; event < 60; event++) await happen(randomUUID(), `${event}`);
     lines.length = 0;
@@ -257,7 +261,12 @@ describe("an endpoint", () => {
     await retryNow();
     await turn(id);
     expect(receiver.calls).toHaveLength(called);
+    await turn(other.id);
     expect(await bench.ledger.endpoints.due()).toEqual([]);
+    const bodies = other.receiver.calls.map(({ body }) => JSON.parse(body));
+    expect(bodies.filter(({ type }) => type === "endpoint.disabled")).toMatchObject([
+      { data: { endpoint: id, reason: "gone" } },
+    ]);
     const notices = lines.filter((line) => line.includes("is disabled"));
     expect(notices).toHaveLength(1);
     expect(notices[0]).toContain(new URL(receiver.url).host);
