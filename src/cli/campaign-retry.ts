@@ -61,8 +61,8 @@ function readRequest(options: RetryOptions): RetryRequest {
     reasons: options.reason,
     account: options.account,
     through: options.through,
-    since: readTime("--since", options.since),
-    until: readTime("--until", options.until),
+    since: options.since === undefined ? undefined : readTime("--since", options.since),
+    until: options.until === undefined ? undefined : readTime("--until", options.until),
     includeUnknown: options.includeUnknown,
   };
 }

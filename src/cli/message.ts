@@ -5,6 +5,7 @@ import { VolleyError } from "../domain/errors.ts";
 import { isUuid } from "../domain/ids.ts";
 import { type MessageClass, type MessageId, type MessageState, openStates } from "../domain/message.ts";
 import { parsePhoneNumber } from "../domain/phone-number.ts";
+import { parseMoment } from "../domain/time-zone.ts";
 import { acceptMessage, type MessageDraft } from "../intake/accept-message.ts";
 import { acceptMessageOnce } from "../intake/accept-once.ts";
 import type { Message, PastAttempt } from "../ledger/messages.ts";
@@ -38,6 +39,8 @@ export type ListOptions = GlobalOptions & {
 };
 
 const POLL_MS = 100;
+/** From its first moment on, UTC. */
+const DAY_FORM = /^\d{4}-\d{2}-\d{2}$/;
 
 export async function send(options: SendOptions): Promise<void> {
   await withParts(options, async (parts) => {
@@ -122,7 +125,7 @@ function printReports(reports: readonly ReportEntry[]): void {
 }
 
 export async function listMessages(options: ListOptions): Promise<void> {
-  const since = readTime("--since", options.since);
+  const since = options.since === undefined ? undefined : readTime("--since", options.since);
   const to = options.to === undefined ? undefined : parsePhoneNumber(options.to);
   if (to?.ok === false) throw new VolleyError("usage", `--to: ${to.reason}`);
   const campaign = options.campaign === undefined ? undefined : campaignId(options.campaign);
@@ -164,9 +167,8 @@ export function messageId(text: string): MessageId {
   return id as MessageId;
 }
 
-export function readTime(option: string, text: string | undefined): Date | undefined {
-  if (text === undefined) return undefined;
-  const time = new Date(text);
-  if (!Number.isNaN(time.getTime())) return time;
+export function readTime(option: string, text: string): Date {
+  const moment = parseMoment(DAY_FORM.test(text) ? `${text}T00:00Z` : text, null);
+  if (moment.ok) return new Date(moment.atMs);
   throw new VolleyError("usage", `${option} must be a time such as 2026-12-24 or 2026-12-24T09:00Z.`);
 }

@@ -6,6 +6,7 @@ import { VolleyError } from "../domain/errors.ts";
 import { isUuid } from "../domain/ids.ts";
 import { acceptEndpoint, rotateSecret } from "../intake/accept-endpoint.ts";
 import type { Endpoint } from "../ledger/endpoints.ts";
+import { readTime } from "./message.ts";
 import { hideNumbers, print, printJson, printTable, say } from "./output.ts";
 import { type GlobalOptions, withLedger, withParts } from "./run.ts";
 
@@ -95,10 +96,7 @@ export async function replayWebhook(
   options: WebhookOptions & { readonly since: string },
 ): Promise<void> {
   const id = endpointId(text);
-  const since = new Date(options.since);
-  if (Number.isNaN(since.getTime())) {
-    throw new VolleyError("usage", "--since must be a time such as 2026-12-24 or 2026-12-24T09:00Z.");
-  }
+  const since = readTime("--since", options.since);
   await withLedger(options, async ({ ledger }) => {
     if ((await ledger.endpoints.find(id)) === null) throw notFound(id);
     const events = await ledger.events.replay(id, since);

@@ -55,9 +55,6 @@ const RESOURCES = [
 const API_VERSION = "1";
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] as const satisfies readonly HTTPMethods[];
 const defaultBounds: ApiBounds = { requestsPerSecond: 2_000, stream: streamBounds };
-/** How often forgotten idempotency keys are cleared away, and how many at once. */
-const PRUNE_EVERY_MS = 60_000;
-const PRUNED_MAX = 10_000;
 
 export function addApi(app: FastifyInstance, doors: ApiDoors, bounds: Partial<ApiBounds> = {}): void {
   app.register(async (scope) => {
@@ -93,7 +90,6 @@ async function addResources(api: FastifyInstance, doors: ApiDoors, bounds: ApiBo
   addStream(typed, doors, bounds.stream);
   // A plugin of its own, because it comes after those that resources register.
   await api.register(async (last) => refuseOtherMethods(last, methods));
-  pruneKeys(api, doors);
 }
 
 /** Path -> the methods that it has; and no route without a scope. */
@@ -122,12 +118,4 @@ function refuseOtherMethods(api: FastifyInstance, methods: ReadonlyMap<string, S
       },
     });
   }
-}
-
-function pruneKeys(api: FastifyInstance, { ledger, log }: ApiDoors): void {
-  const timer = setInterval(() => {
-    ledger.idempotency.prune(PRUNED_MAX).catch(() => log.warn("old idempotency keys could not be removed"));
-  }, PRUNE_EVERY_MS);
-  timer.unref();
-  api.addHook("onClose", async () => clearInterval(timer));
 }

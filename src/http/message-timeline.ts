@@ -47,18 +47,20 @@ function toMoment(attempt: PastAttempt): Moment {
   };
 }
 
-/** The attempt that is still open, or was accepted without a row of its own. */
+/** The attempt that is still open, or ended without a row of its own: accepted, or put off without using a try. */
 function lastAttempt(message: Message, attempts: readonly PastAttempt[]): Moment[] {
   const { openedAt, callId, state } = message;
+  const isTaken = state === "accepted" || state === "delivered" || state === "undelivered";
+  const isPutOff = state !== "sending" && !isTaken;
   if (openedAt === null || attempts.some((one) => one.callId === callId)) return [];
   return [
     {
       what: "attempt",
       at: openedAt.toISOString(),
       endedAt: null,
-      number: message.attempts,
+      number: message.attempts + (isPutOff ? 1 : 0),
       account: message.account,
-      outcome: state === "sending" ? null : "accepted",
+      outcome: state === "sending" ? null : isTaken ? "accepted" : "later",
       reason: null,
       late: false,
       settledAs: null,

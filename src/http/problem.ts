@@ -22,7 +22,8 @@ export type Refusal = {
 const RETRY_AFTER_SECONDS = "5";
 const AWAY: Refusal = {
   code: "unavailable",
-  detail: "The database cannot be used at the moment. Nothing was done; try again.",
+  detail:
+    "The database cannot be used at the moment. Try again, with an Idempotency-Key: what lost its answer may be done.",
   headers: { "retry-after": RETRY_AFTER_SECONDS },
 };
 
@@ -157,7 +158,11 @@ function frameworkRefusal(error: Error): Refusal {
     case 413:
       return { code: "body_too_large" };
     case 415:
-      return { code: "unsupported_media_type", detail: "Send application/json in UTF-8, not compressed." };
+      return {
+        code: "unsupported_media_type",
+        detail:
+          "Send the type that this route takes, application/json in UTF-8 unless it says otherwise, not compressed.",
+      };
     default:
       return { code: "internal_error" };
   }

@@ -17,10 +17,12 @@ export async function acceptCampaign(
   options: UploadOptions,
 ): Promise<AcceptedCampaign> {
   const { ledger } = parts;
+  // A time that passes while a large file is read is not in the past: it starts as soon as it can.
+  const beganMs = Date.now();
   const id = await createDraft(parts, draft, options.rules);
   try {
     const upload = await addRecipients(parts, { ...draft, id }, recipients, options);
-    const started = await startCampaign(parts, { ...draft, id }, options.rules);
+    const started = await startCampaign(parts, { ...draft, id }, options.rules, beganMs);
     if (started === "empty") throw nobodyLeft(draft.name, upload);
     return { id, ...upload };
   } catch (error) {

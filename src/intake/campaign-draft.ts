@@ -52,8 +52,10 @@ export async function startCampaign(
     readonly edition?: number | undefined;
   },
   rules: IntakeRules,
+  /** By which its time is in the past or not. */
+  nowMs = Date.now(),
 ): Promise<Moved | "empty"> {
-  const time = campaignTime(campaign, Date.now());
+  const time = campaignTime(campaign, nowMs);
   if (!time.ok) throw new VolleyError("state_conflict", `Cannot start the campaign: ${time.reason}`);
   return ledger.campaigns.start(campaign.id, time.startAt, campaign.edition, startGuard(rules));
 }

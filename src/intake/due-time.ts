@@ -36,6 +36,8 @@ export type TimeFault = {
 
 export const RECIPIENT_ZONE = "recipient";
 const UTC = "UTC" as TimeZone;
+/** From a time in UTC until the last zone on earth has come to it. */
+const LAST_ZONE_MS = 12 * 3_600_000;
 
 export function dueTime({
   at,
@@ -75,6 +77,8 @@ export function dueTime({
     isLater && quietHours?.classes.includes(ofClass) === true
       ? quietUntilMs(due.atMs, zones, quietHours)
       : null;
+  if (quietUntil !== null && expiry !== null && expiry.atMs <= quietUntil)
+    return faultIn("expiresAt", "The expiry comes before the quiet hours of that time end.");
   const dueMs = isLater ? (quietUntil ?? due.atMs) : null;
   const lateMs = expiry?.atMs ?? (dueMs === null ? null : dueMs + LATE_MS_MAX);
   return {
@@ -121,7 +125,7 @@ export function campaignTime(
   const isOwn = timeZone === RECIPIENT_ZONE;
   const moment = parseMoment(sendAt, isOwn ? UTC : (zone?.zone ?? null));
   if (!moment.ok) return faultIn("sendAt", moment.reason);
-  const fault = isOwn ? null : dueFault(moment.atMs, nowMs);
+  const fault = isOwn ? pastFault(moment.atMs + LAST_ZONE_MS, nowMs) : dueFault(moment.atMs, nowMs);
   if (fault !== null) return faultIn("sendAt", fault);
   return { ok: true, startAt: isOwn ? null : new Date(moment.atMs) };
 }
@@ -153,6 +157,11 @@ function readMoment(text: string, zones: readonly TimeZone[] | null): Moment {
     if (latest.ok && moment.ok && moment.atMs > latest.atMs) latest = moment;
   }
   return latest;
+}
+
+/** Everybody's message would be too late. */
+function pastFault(dueMs: number, nowMs: number): string | null {
+  return dueMs + LATE_MS_MAX < nowMs ? "The time is in the past, wherever the recipients are." : null;
 }
 
 function dueFault(dueMs: number | null, nowMs: number): string | null {

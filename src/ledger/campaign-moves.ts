@@ -117,16 +117,26 @@ export function createCampaignMoves(pool: Pool, { slot }: { readonly slot: numbe
       move(pool, id, ["running", "scheduled"], "update volley.campaign set state = 'paused', reason = null"),
 
     async resume(id: CampaignId): Promise<Moved> {
-      return move(
-        pool,
-        id,
-        ["paused"],
-        `update volley.campaign
-         set state = case when start_at > now() and started_at is null then 'scheduled'::volley.campaign_state
-             else 'running' end,
-           started_at = case when start_at > now() and started_at is null then null else coalesce(started_at, now()) end,
-           reason = null, rate = null, rate_at = null`,
+      const { rows } = await pool.query<{ state: CampaignState }>(
+        `with paused as (
+           select id as paused_id, started_at is null as is_new from volley.campaign
+           where id = $1 and state = 'paused' for update
+         ),
+         moved as (
+           update volley.campaign
+           set state = case when start_at > now() and is_new then 'scheduled'::volley.campaign_state
+               else 'running' end,
+             started_at = case when start_at > now() and is_new then null else coalesce(started_at, now()) end,
+             reason = null, rate = null, rate_at = null
+           from paused where id = paused_id
+           returning ${SEEN}, is_new
+         ),
+         running as (select ${SEEN} from moved where state = 'running' and is_new),
+         ${writeEvents({ columns: "campaign_id, data", happened: STARTED })}
+         select state from moved`,
+        [id],
       );
+      return rows[0] === undefined ? refused(pool, id) : { ok: true, state: rows[0].state };
     },
 
     /** Its waiting messages are taken back by cancelWaiting. */
@@ -191,7 +201,11 @@ async function move(
     `${update} where id = $1 and state = any($2::volley.campaign_state[]) returning state`,
     [id, from],
   );
-  if (rows[0] !== undefined) return { ok: true, state: rows[0].state };
+  return rows[0] === undefined ? refused(pool, id) : { ok: true, state: rows[0].state };
+}
+
+/** The state in which it stays. */
+async function refused(pool: Pool, id: CampaignId): Promise<Moved> {
   const { rows: found } = await pool.query<{ state: CampaignState }>(
     "select state from volley.campaign where id = $1",
     [id],

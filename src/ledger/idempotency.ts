@@ -78,12 +78,14 @@ export function createIdempotency<Creators>(
   };
 }
 
-/** Waits for whoever holds the key's row in a transaction of its own. False: the key was used before. */
+/** Waits for whoever holds the key's row in a transaction of its own. False: the key was used within its time. */
 async function take(client: PoolClient, { owner, keyHash, fingerprint }: RequestKey): Promise<boolean> {
   const { rowCount } = await client.query(
-    `insert into volley.idempotency_key (owner, key_hash, fingerprint) values ($1, $2, $3)
-     on conflict do nothing`,
-    [owner, keyHash, fingerprint],
+    `insert into volley.idempotency_key as k (owner, key_hash, fingerprint) values ($1, $2, $3)
+     on conflict (owner, key_hash) do update
+     set fingerprint = excluded.fingerprint, status = null, answer = null, created_at = now()
+     where k.created_at < now() - $4 * interval '1 hour'`,
+    [owner, keyHash, fingerprint, KEPT_HOURS],
   );
   return rowCount === 1;
 }

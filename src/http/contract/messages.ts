@@ -136,7 +136,12 @@ export const messageParams = z.object({ id: idField<MessageId>() });
 export const messageQuery = z.strictObject({
   campaign: idField<CampaignId>().optional(),
   state: z.enum(messageStates).optional(),
-  to: phoneField.optional(),
+  // In a query a plus that nobody escaped is a space.
+  to: z
+    .string()
+    .transform((text) => text.replace(/^ /, "+"))
+    .pipe(phoneField)
+    .optional(),
   since: instantField.optional().describe("Changed since then."),
   ...pageQuery,
 });
