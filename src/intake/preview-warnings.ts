@@ -3,6 +3,7 @@
 import { VolleyError } from "../domain/errors.ts";
 import type { QuietHours } from "../domain/quiet-hours.ts";
 import { accountsFor } from "../domain/route.ts";
+import { LATE_MS_MAX } from "../domain/schedule.ts";
 import type { MessageGroup } from "../ledger/preview.ts";
 import { startGuard } from "./campaign-caps.ts";
 import type { CampaignDraft } from "./campaign-draft.ts";
@@ -31,6 +32,7 @@ export function findWarnings(
     ...textWarnings(preview),
     ...priceWarnings(preview),
     ...hourWarnings(facts),
+    ...expiryWarnings(facts),
     ...accountWarnings(facts, rules),
   ];
 }
@@ -95,6 +97,15 @@ function hourWarnings({ groups, quiet, finishMs, finishAtAnyHourMs }: Facts): st
     warnings.push(`Quiet hours delay the end from ${at(finishAtAnyHourMs)} to ${at(finishMs)}.`);
   }
   return warnings;
+}
+
+/** Those with a time of their own wait for it, and after it not for ever. */
+function expiryWarnings({ groups, finishMs }: Facts): string[] {
+  const lastDueMs = Math.max(...groups.map((group) => group.lastDueMs ?? Number.NEGATIVE_INFINITY));
+  if (!Number.isFinite(lastDueMs) || finishMs === null || finishMs <= lastDueMs + LATE_MS_MAX) return [];
+  return [
+    `Messages with a time of their own are sent up to ${LATE_MS_MAX / 3_600_000} hours after it, and these take longer: the rest expires. Spread the times, or raise the accounts' limits.`,
+  ];
 }
 
 function accountWarnings({ campaign, groups }: Facts, rules: IntakeRules): string[] {

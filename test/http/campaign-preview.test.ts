@@ -147,6 +147,24 @@ describe("a preview", () => {
     expect(other.warnings.join(" ")).not.toContain("uiet hours");
   });
 
+  it("warns of messages that cannot all leave within the hours after their own time", async () => {
+    const slow = { requestsPerSecond: 0.0001, segmentsPerSecond: 0.0001 };
+    const accounts = new Map(
+      [...api.parts.rules.accounts].map(([name, at]) => [
+        name,
+        { ...at, batchMax: 1, account: { ...at.account, limits: { ...at.account.limits, ...slow } } },
+      ]),
+    );
+    const bench = await openApi({ change: priced({ accounts }) });
+    onTestFinished(bench.close);
+    const recipients = people.slice(0, 2);
+    const at = new Date(Date.now() + 36 * 3_600_000).toISOString().slice(0, 16);
+    const own = await create(bench, { recipients, sendAt: at, timeZone: "recipient" });
+    expect((await previewOf(bench, own)).warnings.join(" ")).toContain("the rest expires");
+    const atOnce = await create(bench, { recipients });
+    expect((await previewOf(bench, atOnce)).warnings.join(" ")).not.toContain("expires");
+  });
+
   it("without prices has no costs", async () => {
     const bench = await openWith({ currency: null });
     expect(await previewOf(bench, await create(bench))).toMatchObject({

@@ -272,6 +272,7 @@ it.each<[what: string, changes: object]>([
   ["an unknown account", { account: "nobody" }],
   ["an unknown field", { colour: "red" }],
   ["a time in the past", { sendAt: "2020-01-01T00:00:00Z" }],
+  ["a time that is past in every zone", { sendAt: "2020-01-01T09:00", timeZone: "recipient" }],
   ["a time without a zone", { sendAt: "2026-12-24T09:00" }],
   ["a zone that is none", { sendAt: "2026-12-24T09:00", timeZone: "Mars/Olympus" }],
   ["a name with a half character", { name: "\ud800" }],

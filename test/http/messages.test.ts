@@ -172,7 +172,8 @@ describe("GET /v1/messages", () => {
   it("filters by state, number, campaign and time", async () => {
     const count = async (query: string) => (await api.call(`/v1/messages?${query}`)).body.data.length;
     await post(message({ to: "+46701740633" }));
-    const to = "to=%2B46701740633";
+    // The plus may have become a space on its way.
+    const to = "to=+46701740633";
     expect(await count(to)).toBe(1);
     expect(await count(`${to}&state=queued`)).toBe(1);
     expect(await count(`${to}&state=delivered`)).toBe(0);

@@ -131,6 +131,17 @@ describe("an answer", () => {
   });
 });
 
+it("a key whose day is over is as good as new, forgotten or not", async () => {
+  const key = request();
+  await run(key);
+  await bench.pool.query(
+    "update volley.idempotency_key set created_at = now() - interval '25 hours' where owner = $1",
+    [key.owner],
+  );
+  const ends = await Promise.all([run(key), run(key), run(key)]);
+  expect(ends.map(({ kind }) => kind).toSorted()).toEqual(["done", "done-before", "done-before"]);
+});
+
 it("keys are forgotten after a day and not before, a few at a time", async () => {
   onTestFinished(async () => void (await bench.pool.query("delete from volley.idempotency_key")));
   await bench.pool.query("delete from volley.idempotency_key");

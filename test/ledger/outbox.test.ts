@@ -3,7 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { type EventType, eventTypes } from "../../src/domain/event.ts";
-import { createCallId, createMessageId } from "../../src/domain/ids.ts";
+import { createCallId, createCampaignId, createMessageId } from "../../src/domain/ids.ts";
 import type { MessageId } from "../../src/domain/message.ts";
 import type { Outcome } from "../../src/domain/outcome.ts";
 import { sensitive } from "../../src/domain/sensitive.ts";
@@ -322,6 +322,25 @@ it("a campaign's event says what was sent", async () => {
     type: "campaign.completed",
     data: { id: campaign.id, state: "completed", total: 2, counts: { accepted: 2 } },
   });
+});
+
+it("a campaign that first runs when it is resumed says that it started, and says so once", async () => {
+  const id = await listen(["campaign.started"]);
+  const { campaign } = await claimed(1);
+  await bench.pool.query("delete from volley.delivery");
+  await bench.pool.query(
+    "update volley.campaign set state = 'paused', started_at = null, start_at = now() where id = $1",
+    [campaign.id],
+  );
+  for (let round = 0; round < 2; round += 1) {
+    expect(await bench.ledger.campaigns.resume(campaign.id)).toEqual({ ok: true, state: "running" });
+    await bench.ledger.campaigns.pause(campaign.id);
+  }
+  expect(await bench.ledger.campaigns.resume(createCampaignId(1))).toBeNull();
+  const started = await bench.ledger.deliveries.take(id, { limit: 10, leaseMs: 1000 });
+  expect(started.map(({ body }) => body)).toMatchObject([
+    { type: "campaign.started", data: { id: campaign.id, state: "running" } },
+  ]);
 });
 
 it("old events are forgotten with their deliveries, and only they", async () => {

@@ -53,7 +53,9 @@ export const newMessage = z.strictObject({
     .describe("An instant (2026-12-24T09:00+01:00), or a local time in `timeZone` (2026-12-24T09:00)."),
   timeZone: wordsField(TIME_CHARACTERS_MAX)
     .optional()
-    .describe("Of local times: an IANA name, or `recipient` for that of the number's country."),
+    .describe(
+      "Of local times, and where the person is, for quiet hours: an IANA name, or `recipient` for the number's country.",
+    ),
   expiresAt: wordsField(TIME_CHARACTERS_MAX).optional().describe("Not sent from then on; as `sendAt`."),
   reference: wordsField(NAME_CHARACTERS_MAX).optional().describe("Your own name for it."),
   metadata: metadataField.optional(),

@@ -43,7 +43,7 @@ const wishFields = z.strictObject({
   timeZone: wordsField(TIME_CHARACTERS_MAX)
     .optional()
     .describe(
-      "Of local times and of `repeat`: an IANA name, or `recipient` for that of the number's country.",
+      "Of local times and of `repeat`, and where the person is, for quiet hours: an IANA name, or `recipient` for the number's country.",
     ),
   repeat: wordsField(REPEAT_CHARACTERS_MAX).optional().meta({
     description: "Cron's five fields, read in `timeZone`: minute, hour, day, month, day of the week.",
