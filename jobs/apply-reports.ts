@@ -6,7 +6,7 @@
 //
 // Inbound SMS take the same way: both doors store bodies, and what a body is stands in the body.
 
-import type { Inbound } from "../src/domain/report.ts";
+import { type Inbound, UNLISTED_STATUS } from "../src/domain/report.ts";
 import { again, done, type StepEnd } from "../src/domain/step-end.ts";
 import type { ReadPost, StoredPost } from "../src/ledger/inbox.ts";
 import type { Ledger } from "../src/ledger/ledger.ts";
@@ -29,6 +29,7 @@ const TURN_MS = 5_000;
 /** What providers sent is kept this long after it was read, for disputes about what they said. */
 const RAW_KEPT_MS = 7 * 86_400_000;
 const PRUNED_MAX = 1_000;
+const CODES_LOGGED_MAX = 10;
 
 export async function applyReports(parts: ApplyReportsParts): Promise<StepEnd> {
   const { ledger, log } = parts;
@@ -85,6 +86,15 @@ async function storeReadings({ ledger, log }: ApplyReportsParts, read: readonly 
     if (inbound.length > 0) await ledger.suppressions.applyInbound(account, inbound);
   }
   await ledger.inbox.finish(read);
+  for (const [account, posts] of Map.groupBy(read, (post) => post.account)) {
+    const unlisted = posts.flatMap((post) => post.reports).filter(({ reason }) => reason === UNLISTED_STATUS);
+    if (unlisted.length === 0) continue;
+    const codes = [...new Set(unlisted.map(({ code }) => code))].slice(0, CODES_LOGGED_MAX);
+    log.warn(
+      { account, codes, reports: unlisted.length },
+      "reports with a status that the provider's documentation does not list: they are kept and move nothing",
+    );
+  }
   const unreadable = read.filter((post) => post.unreadable > 0);
   for (const { id, account, unreadable: items } of unreadable) {
     log.warn({ account, post: id, items }, "a provider sent what cannot be read; it is kept in the inbox");

@@ -10,6 +10,7 @@ import { VolleyError } from "../src/domain/errors.ts";
 import { createCallId } from "../src/domain/ids.ts";
 import type { CallId } from "../src/domain/message.ts";
 import { allOutcomes, type Outcome } from "../src/domain/outcome.ts";
+import { UNLISTED_STATUS } from "../src/domain/report.ts";
 import { type RetryPolicy, retryWaitMs } from "../src/domain/retry.ts";
 import { THROTTLED } from "../src/domain/route.ts";
 import { type UnknownRules, unknownWaits } from "../src/domain/unknown.ts";
@@ -119,6 +120,12 @@ async function openAndCall(
     return putOff(turn, opened, callId, "opened-too-long-ago");
   const calledAtMs = performance.now();
   const reading = await call(turn, { ...form, callId, messages: opened }, login, openedAtMs);
+  if (reading.outcomes.some((outcome) => "reason" in outcome && outcome.reason === UNLISTED_STATUS)) {
+    parts.log.warn(
+      { account: at.account.name },
+      "an answer with a status that the provider's documentation does not list: its messages are unknown",
+    );
+  }
   const ageless = parts.circuits.isSuspect(at.account);
   await heed(turn, reading, opened, performance.now() - calledAtMs);
   turn.tryFailed ||= reading.outcomes.some((outcome) => outcome.kind === "later" && outcome.usesTry);

@@ -7,6 +7,9 @@ import type { CallId, MessageId } from "./message.ts";
 import type { PhoneNumber } from "./phone-number.ts";
 import type { Sensitive } from "./sensitive.ts";
 
+/** The reason where the provider said what its documentation does not list: it is kept, and moves nothing. */
+export const UNLISTED_STATUS = "unlisted-status";
+
 export type Report = {
   readonly about: ReportSubject;
   readonly state: ReportedState;

@@ -9,7 +9,7 @@
 import type { Pool } from "pg";
 import type { CallId, CampaignId, MessageId } from "../domain/message.ts";
 import type { PhoneNumber } from "../domain/phone-number.ts";
-import type { ReportedState } from "../domain/report.ts";
+import { type ReportedState, UNLISTED_STATUS } from "../domain/report.ts";
 import { countMoves } from "./count-moves.ts";
 import { ERASED } from "./erased.ts";
 import { writeMessageEvents } from "./write-events.ts";
@@ -281,7 +281,7 @@ const JOIN = `
               case when d.state in ('delivered', 'undelivered') then d.state::text else 'accepted' end
                 ::volley.message_state as to_state
             from known k join due d on d.id = k.report_id
-            where k.is_current
+            where k.is_current and d.reason <> '${UNLISTED_STATUS}'
             order by k.message_id, d.state not in ('delivered', 'undelivered'), d.id
           ),
           moved as (

@@ -7,7 +7,7 @@
 // Statuses of voice, MMS, e-mail and push are left out: an SMS does not get them.
 
 import type { Outcome } from "../domain/outcome.ts";
-import type { ReportedState } from "../domain/report.ts";
+import { type ReportedState, UNLISTED_STATUS } from "../domain/report.ts";
 import { isJsonObject } from "../platform/json.ts";
 import { readCode } from "./infobip-errors.ts";
 import type { Finding } from "./provider.ts";
@@ -69,7 +69,7 @@ function postponed(reason: string, advice: string | null = null): StatusMeaning 
 /** Says nothing that could be relied on. */
 const unclear: StatusMeaning = {
   ...neutral,
-  reason: "unknown-status",
+  reason: UNLISTED_STATUS,
   inReply: "unknown",
   inLog: "undecided",
   reported: "pending",

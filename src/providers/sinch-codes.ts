@@ -6,7 +6,7 @@
 // The status says whether the message arrived, the code says why not and whether it would fail again. A code
 // that is not here counts as permanent: nothing sends again by itself on a code that nobody has explained.
 
-import type { ReportedState } from "../domain/report.ts";
+import { type ReportedState, UNLISTED_STATUS } from "../domain/report.ts";
 
 export type Meaning = {
   readonly state: ReportedState;
@@ -151,10 +151,12 @@ const NO_ERROR_CODE = 0;
 
 const causes = new Map([...rowsOf(permanent, true), ...rowsOf(temporary, false)]);
 
-/** Null: no status of Sinch's. `code` is null when the report has none that can be read. */
+/** Null: no status at all. `code` is null when the report has none that can be read. */
 export function meaningOf(status: string, code: number | null): Meaning | null {
+  if (status === "") return null;
   const known = statuses.get(status);
-  if (known === undefined) return null;
+  if (known === undefined)
+    return { state: "pending", reason: UNLISTED_STATUS, permanent: false, optedOut: false };
   if (known.state !== "undelivered" || code === NO_ERROR_CODE) return { ...known, optedOut: false };
   const cause = code === null ? undefined : causes.get(code);
   return {

@@ -5,7 +5,7 @@
 //
 // A code or state that is not here is not repeated anywhere: it could hold anything.
 
-import type { ReportedState } from "../domain/report.ts";
+import { type ReportedState, UNLISTED_STATUS } from "../domain/report.ts";
 import { isJsonObject, type JsonObject, parseJsonObject, readString } from "../platform/json.ts";
 import { isProviderId } from "./report-fields.ts";
 
@@ -150,7 +150,7 @@ export const reportStates: ReadonlyMap<string, ReportMeaning> = new Map([
   ["NO COVERAGE", undelivered("no-coverage")],
 ]);
 /** A state that SMS.CX may add one day is no proof of anything. */
-export const unlistedReport: ReportMeaning = pending("unlisted-status");
+export const unlistedReport: ReportMeaning = pending(UNLISTED_STATUS);
 
 export type ReadError = {
   /** Null: no page says what this error means. */

@@ -12,6 +12,7 @@
 import assert from "node:assert";
 import type { Account } from "../domain/account.ts";
 import { type AccountTrouble, allOutcomes, type Outcome } from "../domain/outcome.ts";
+import { UNLISTED_STATUS } from "../domain/report.ts";
 import { sensitive } from "../domain/sensitive.ts";
 import { isJsonObject, type JsonObject, parseJsonObject, readString } from "../platform/json.ts";
 import { readRetryAfterMs } from "../platform/retry-after.ts";
@@ -208,7 +209,7 @@ function readAccepted(response: HttpResponse, batch: Batch): Reading {
 
 function readItem(item: JsonObject): Outcome {
   const refusal = sendStates.get(readString(item, "status") ?? "");
-  if (refusal === undefined) return { kind: "unknown", reason: "unlisted-status" };
+  if (refusal === undefined) return { kind: "unknown", reason: UNLISTED_STATUS };
   if (refusal !== null) return { kind: "rejected", reason: refusal };
   return { kind: "accepted", providerMessageId: readId(item, "msgId") };
 }

@@ -137,6 +137,22 @@ it("look-ups that fail prove nothing and are asked again", async () => {
   await route.audit(id);
 });
 
+it("an account whose login is refused for good is out of order, and uses up nobody's tries", async () => {
+  const route = await openRoute({
+    simulator: { providers: { "mobile-digital": { faults: [{ name: "401", count: 1_000 }] } } },
+  });
+  const id = await route.accept(people("mobile-digital", 20));
+  await route.start(id);
+  await route.work();
+  await expect
+    .poll(() => route.parts.ledger.accountHealth.listDegraded())
+    .toMatchObject([{ account: "mobile-digital", reason: "token-rejected" }]);
+  await expect.poll(() => route.openAttempts()).toBe(0);
+  expect(await route.counts(id)).toEqual({ queued: 20 });
+  const { rows } = await route.pool.query("select max(attempts) as tries from volley.message");
+  expect(rows).toEqual([{ tries: 0 }]);
+});
+
 it("one bad number among a thousand is rejected, and the others get their message in at most four calls", async () => {
   const bad = ["+46701000000", "+46701000500", "+46701000999"];
   const { route, id, state, counts } = await run("sinch", 1_000, [

@@ -6,7 +6,7 @@ import type { ChunkId } from "../../src/domain/campaign.ts";
 import { createCallId, createMessageId } from "../../src/domain/ids.ts";
 import type { CallId, MessageId } from "../../src/domain/message.ts";
 import type { Outcome } from "../../src/domain/outcome.ts";
-import type { Report, ReportSubject } from "../../src/domain/report.ts";
+import { type Report, type ReportSubject, UNLISTED_STATUS } from "../../src/domain/report.ts";
 import type { ClaimedChunk } from "../../src/ledger/chunks.ts";
 import { addCampaign, audit, claim, type LedgerBench, openLedgerBench, phone } from "../support/ledger.ts";
 
@@ -234,6 +234,16 @@ describe("an unknown", () => {
     expect(rows).toEqual([{ settled_as: "reported" }]);
     await audit(bench, campaign.id);
   });
+});
+
+it("a status that no documentation lists settles nothing", async () => {
+  const { campaign, ids, callId } = await setup(1);
+  await record(ids, callId, () => unknown);
+  const report = { ...reportOf({ to: phone(0), callId }, "pending"), reason: UNLISTED_STATUS };
+  expect(await bring([report])).toMatchObject({ joined: 1, moved: 0 });
+  expect(await counts(campaign)).toEqual({ unknown: 1 });
+  expect(await bring([reportOf({ to: phone(0), callId })])).toMatchObject({ moved: 1 });
+  await audit(bench, campaign.id);
 });
 
 describe("a message that is to be sent again", () => {

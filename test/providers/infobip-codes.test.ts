@@ -111,9 +111,9 @@ describe("a status", () => {
     {},
   ])("%j is not understood, and neither accepts nor ends anything", (status) => {
     expect(readEverywhere(status)).toMatchObject({
-      outcome: unknown("unknown-status"),
+      outcome: unknown("unlisted-status"),
       finding: undecided,
-      report: pending("unknown-status"),
+      report: pending("unlisted-status"),
     });
   });
 

@@ -220,7 +220,7 @@ describe("the reply", () => {
   test.each([
     ["acceptance stands beside a duplicate", 26, 23, { kind: "accepted", providerMessageId: idAt(0) }],
     ["acceptance stands, whatever comes first", 52, 26, { kind: "accepted", providerMessageId: idAt(0) }],
-    ["two refusals that differ decide nothing", 52, 12, { kind: "unknown", reason: "unknown-status" }],
+    ["two refusals that differ decide nothing", 52, 12, { kind: "unknown", reason: "unlisted-status" }],
     ["two refusals that agree decide", 52, 8, { kind: "rejected", reason: "invalid-recipient" }],
   ])("two items for one message: %s", (_title, first, second, outcome) => {
     const items = [first, second].map((id) => ({ messageId: idAt(0), status: { id } }));

@@ -2,6 +2,7 @@
 // the official clients.
 
 import { describe, expect, test } from "vitest";
+import { UNLISTED_STATUS } from "../../src/domain/report.ts";
 import { sensitive } from "../../src/domain/sensitive.ts";
 import { providers } from "../../src/providers/index.ts";
 import { callId } from "./support.ts";
@@ -134,10 +135,15 @@ describe("a recipient's report", () => {
     },
   );
 
+  test.each(["Arrived", "delivered", "constructor"])(
+    "of the status %s, which is not listed, moves nothing",
+    (status) => {
+      expect(one({ status })).toMatchObject({ state: "pending", reason: UNLISTED_STATUS, optedOut: false });
+    },
+  );
+
   test.each([
-    { status: "Arrived" },
-    { status: "delivered" },
-    { status: "constructor" },
+    { status: "" },
     { status: 5 },
     { recipient: "handset" },
     { recipient: "" },
