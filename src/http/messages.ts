@@ -6,6 +6,7 @@ import type { MessageId } from "../domain/message.ts";
 import { acceptMessage, type MessageDraft } from "../intake/accept-message.ts";
 import { cancelMessage } from "../intake/cancel-message.ts";
 import type { Message } from "../ledger/messages.ts";
+import { createAtOnce } from "./at-once.ts";
 import { onceHeaders } from "./contract/fields.ts";
 import {
   acceptedMessage,
@@ -25,10 +26,16 @@ import { notFound } from "./problem.ts";
 import { createTellQueue } from "./tell-queue.ts";
 
 const TAGS = ["messages"];
+/** Looks through all messages for a state or a time: seconds at millions, and a connection to the database each. */
+const WIDE_READS_AT_ONCE_MAX = 3;
 
 export function addMessages(api: Api, { ledger, rules, enqueue }: ApiDoors): void {
   const tellQueue = createTellQueue(enqueue);
   const cursor = createCursor("messages", /^[0-9a-f-]{36}$/);
+  const inTurn = createAtOnce(WIDE_READS_AT_ONCE_MAX, {
+    detail: "Too many look through all messages. Name a campaign or a number, or try again.",
+    retryAfterSeconds: 5,
+  });
 
   api.post(
     "/messages",
@@ -68,7 +75,10 @@ export function addMessages(api: Api, { ledger, rules, enqueue }: ApiDoors): voi
     },
     async ({ query: { limit, cursor: after, ...filter } }) => {
       const before = cursor.read(after) as MessageId | undefined;
-      const found = await ledger.messages.list(filter, { before, limit });
+      const { campaign, to, state, since } = filter;
+      const isWide = campaign === undefined && to === undefined && (state ?? since) !== undefined;
+      const list = () => ledger.messages.list(filter, { before, limit });
+      const found = await (isWide ? inTurn(list) : list());
       const last = found.length < limit ? null : (found.at(-1)?.id ?? null);
       return { data: found.map(toMessage), next: cursor.write(last) };
     },

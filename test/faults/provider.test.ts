@@ -28,7 +28,14 @@ function callsPerPerson({ simulator }: Route, account: AccountName, count: numbe
 }
 
 describe("a provider that takes the messages", () => {
-  const takers = ["drop-after-accept", "500-accepted", "html-200-accepted", "half-json"] as const;
+  const takers = [
+    "drop-after-accept",
+    "500-accepted",
+    "502-accepted",
+    "504-accepted",
+    "html-200-accepted",
+    "half-json",
+  ] as const;
 
   it.each(takers)(
     "and answers with %s is asked by look-up at Sinch: accepted, nobody twice",
@@ -52,7 +59,7 @@ describe("a provider that takes the messages", () => {
 });
 
 describe("a provider that does not take the messages", () => {
-  it.each(["drop-before", "500", "html-200"] as const)(
+  it.each(["drop-before", "500", "502", "504", "html-200"] as const)(
     "and answers with %s is asked by look-up at Sinch: sent again, nobody twice",
     async (name) => {
       const { route, id, state, counts, facts } = await run("sinch", 2_500, [{ name, count: 2 }]);
