@@ -73,7 +73,9 @@ function openFrom(atMs: number, zones: readonly TimeZone[], window: Window): num
 
 /** Clocks that are put back may fall into the window again. */
 function nextQuiet(atMs: number, zone: TimeZone, window: Window): number {
-  const startMs = nextAt(atMs, zone, window.fromMinute);
+  let startMs = nextAt(atMs, zone, window.fromMinute);
+  // A window that clocks jump over as a whole does not come on that day.
+  while (!isQuiet(startMs, zone, window)) startMs = nextAt(startMs, zone, window.fromMinute);
   const changeMs = localTime(atMs, zone).getTimeZoneTransition("next")?.epochMilliseconds ?? startMs;
   return changeMs < startMs && isQuiet(changeMs, zone, window) ? changeMs : startMs;
 }

@@ -49,6 +49,13 @@ it("nobody's zone is never quiet", () => {
   expect(quietUntilMs(at("2026-06-01T23:00:00Z"), [], NIGHT)).toBeNull();
 });
 
+it("a window that clocks jump over as a whole does not come on that day", () => {
+  const window = { ...NIGHT, fromMinute: 120, toMinute: 121 };
+  const evening = at("2026-03-08T00:00:00Z");
+  // In New York 02:00 is followed by 03:00 on that day.
+  expect(quietFromMs(evening, ["America/New_York" as TimeZone], window)).toBe(at("2026-03-09T06:00:00Z"));
+});
+
 it("open hours are open to their last minute, and quiet ones quiet, as a second reading of the wall finds", () => {
   const minute = fc.integer({ min: 0, max: 1_439 });
   // Days around the changes of 2026 in the four zones, and others.
